@@ -1,0 +1,61 @@
+package api
+
+// Algorithms of placement.
+const (
+	SchedulerBinpack = "binpack"
+	SchedulerSpread  = "spread"
+)
+
+// SchedulerConfiguration is the cluster's scheduler configuration.
+type SchedulerConfiguration struct {
+	SchedulerAlgorithm            string
+	PreemptionConfig              PreemptionConfig
+	MemoryOversubscriptionEnabled bool
+	RejectJobRegistration         bool
+	PauseEvalBroker               bool
+	NodeLimitForFeasibilityChecks uint
+	CreateIndex                   uint64
+	ModifyIndex                   uint64
+}
+
+// PreemptionConfig switches preemption by job type.
+type PreemptionConfig struct {
+	SystemSchedulerEnabled   bool
+	SysBatchSchedulerEnabled bool
+	BatchSchedulerEnabled    bool
+	ServiceSchedulerEnabled  bool
+}
+
+// SchedulerConfigurationResponse answers a read of the configuration.
+type SchedulerConfigurationResponse struct {
+	SchedulerConfig *SchedulerConfiguration
+}
+
+// SchedulerSetConfigurationResponse answers a change of the configuration.
+type SchedulerSetConfigurationResponse struct {
+	Updated bool // false when the index given did not match
+}
+
+// RaftConfiguration lists the servers as Raft knows them.
+type RaftConfiguration struct {
+	Servers []*RaftServer
+	Index   uint64
+}
+
+// RaftServer is a server as Raft knows it.
+type RaftServer struct {
+	ID           string
+	Node         string
+	Address      string
+	Leader       bool
+	Voter        bool
+	RaftProtocol string
+}
+
+// DefaultSchedulerConfiguration is what a new cluster starts with.
+func DefaultSchedulerConfiguration() *SchedulerConfiguration {
+	return &SchedulerConfiguration{
+		SchedulerAlgorithm: SchedulerBinpack,
+		PreemptionConfig:   PreemptionConfig{SystemSchedulerEnabled: true},
+	}
+}
