@@ -1,9 +1,11 @@
 package hclx
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -65,6 +67,10 @@ func TestBombs(t *testing.T) {
 		"heredoc":    "a = <<X\n" + strings.Repeat("%{for a in b}\n", 30_000) + "X\n",
 		"big":        strings.Repeat("#", 2<<20),
 		"words":      strings.Repeat("a\n", 500_000),
+		"number":     "a = 1e99999999\n",
+		"small":      "a = 1e-0099999999\n",
+		"digits":     "a = " + strings.Repeat("9", 1000) + "\n",
+		"json num":   `{"a": 1E+99999999}`,
 		"json":       `{"a":` + strings.Repeat("[", n),
 		"json obj":   strings.Repeat(`{"a":`, n),
 	} {
@@ -123,6 +129,8 @@ func FuzzParse(f *testing.F) {
 		f.Add(src)
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
+		slow := time.AfterFunc(5*time.Second, func() { panic(fmt.Sprintf("slow: %q", src)) })
+		defer slow.Stop()
 		file, ps := Parse("fuzz", src, Limits{})
 		for _, p := range ps {
 			_ = p.Error() + p.Snippet()

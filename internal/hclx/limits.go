@@ -119,7 +119,11 @@ func (f *File) checkTokens(tokens hclsyntax.Tokens, l Limits) Problems {
 			if top.newlines && bytes.HasSuffix(t.Bytes, []byte("\n")) {
 				top.chain = 0
 			}
-		case hclsyntax.TokenIdent, hclsyntax.TokenNumberLit, hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenEOF:
+		case hclsyntax.TokenNumberLit:
+			if hugeNumber(t.Bytes) {
+				return Problems{f.At(t.Range, "a number out of range")}
+			}
+		case hclsyntax.TokenIdent, hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenEOF:
 		default:
 			top.chain++
 		}
@@ -131,6 +135,28 @@ func (f *File) checkTokens(tokens hclsyntax.Tokens, l Limits) Problems {
 		}
 	}
 	return nil
+}
+
+// maxNumberDigits bounds a number; more needs no job and costs quadratic time.
+const maxNumberDigits = 400
+
+// hugeNumber says whether a number literal (or what follows from its exponent sign on)
+// is too long or has an exponent of four digits or more: writing such a number out
+// again takes the library minutes.
+func hugeNumber(literal []byte) bool {
+	if len(literal) > maxNumberDigits {
+		return true
+	}
+	at := bytes.IndexAny(literal, "eE")
+	if at < 0 {
+		return false
+	}
+	exponent := bytes.TrimLeft(bytes.TrimLeft(literal[at+1:], "+-"), "0")
+	digits := 0
+	for digits < len(exponent) && exponent[digits] >= '0' && exponent[digits] <= '9' {
+		digits++
+	}
+	return digits > 3
 }
 
 // inTemplate says that many parts side by side are harmless: they are a flat list.
@@ -165,6 +191,8 @@ func (f *File) checkJSON(l Limits) Problems {
 		case c == '"':
 			inString = !inString
 		case inString:
+		case (c == 'e' || c == 'E') && hugeNumber(f.Source[i:min(len(f.Source), i+24)]):
+			return Problems{f.At(f.rangeAt(i), "a number out of range")}
 		case c == '{' || c == '[':
 			if depth++; depth > l.Depth {
 				return Problems{f.At(f.rangeAt(i), "nested more than %d levels deep", l.Depth)}
