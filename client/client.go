@@ -1,0 +1,4 @@
+package client
+
+// Client is the node agent.
+type Client struct{}
