@@ -1,0 +1,47 @@
+package api
+
+// What a client agent and its servers say to each other. These travel between
+// agents only, never through the public HTTP API.
+
+// NodeRegisterRequest makes a node known, or changes what is known of it.
+type NodeRegisterRequest struct {
+	Node *Node
+}
+
+// NodeRegisterResponse answers a registration or a heartbeat.
+type NodeRegisterResponse struct {
+	HeartbeatTTL Duration // the next heartbeat must arrive within it
+	Index        uint64
+}
+
+// NodeHeartbeatRequest says that a node lives, and what state it is in.
+type NodeHeartbeatRequest struct {
+	NodeID   string
+	SecretID Sensitive
+	Status   string
+}
+
+// NodeSyncRequest opens the stream of a node's allocations.
+type NodeSyncRequest struct {
+	NodeID   string
+	SecretID Sensitive
+}
+
+// NodeSync is a message of that stream. The first is Full: it holds every
+// allocation of the node, and what it does not name is gone. Later ones hold
+// what has changed.
+type NodeSync struct {
+	Index   uint64
+	Full    bool
+	Allocs  []*Allocation // with their jobs; immutable
+	Removed []string      // IDs of allocations that the servers no longer know
+}
+
+// AllocUpdateRequest carries what a client says of its allocations: ID,
+// ClientStatus, ClientDescription, TaskStates, NetworkStatus,
+// DeploymentStatus; other fields are not looked at.
+type AllocUpdateRequest struct {
+	NodeID   string
+	SecretID Sensitive
+	Allocs   []*Allocation
+}

@@ -1,0 +1,228 @@
+package api
+
+import "net/http"
+
+// Operations on agents, and on what runs on a node.
+var (
+	StatusLeader = agent[ListRequest, string]("Status.Leader", http.MethodGet, "/v1/status/leader", "")
+	StatusPeers  = agent[ListRequest, []string]("Status.Peers", http.MethodGet, "/v1/status/peers", "")
+	RegionsList  = agent[ListRequest, []string]("Regions.List", http.MethodGet, "/v1/regions", "")
+	AgentSelf    = agent[ListRequest, AgentSelfResponse]("Agent.Self", http.MethodGet, "/v1/agent/self", "agent:read")
+	AgentMembers = agent[ListRequest, ServerMembers]("Agent.Members", http.MethodGet, "/v1/agent/members", "node:read")
+	AgentServers = agent[ListRequest, []string]("Agent.Servers", http.MethodGet, "/v1/agent/servers", "agent:read")
+	AgentHealth  = agent[AgentHealthRequest, AgentHealthResponse]("Agent.Health", http.MethodGet, "/v1/agent/health", "")
+	AgentMonitor = agent[AgentMonitorRequest, Raw]("Agent.Monitor", http.MethodGet, "/v1/agent/monitor", "agent:read")
+	AgentReload  = agent[WriteRequest, None]("Agent.Reload", http.MethodPut, "/v1/agent/reload", "agent:write")
+	Metrics      = agent[MetricsRequest, Raw]("Metrics.Read", http.MethodGet, "/v1/metrics", "")
+
+	ClientStats     = node[NodeIDRequest, *HostStats]("Client.Stats", http.MethodGet, "/v1/client/stats", "node:read", NamespaceNone)
+	ClientGC        = node[NodeIDRequest, None]("Client.GC", http.MethodGet, "/v1/client/gc", "node:write", NamespaceNone)
+	ClientMetaRead  = node[NodeIDRequest, NodeMetaResponse]("Client.MetaRead", http.MethodGet, "/v1/client/metadata", "node:read", NamespaceNone)
+	ClientMetaApply = node[NodeMetaApplyRequest, NodeMetaResponse]("Client.MetaApply", http.MethodPut, "/v1/client/metadata", "node:write", NamespaceNone)
+
+	AllocRestart = node[AllocRestartRequest, None]("Alloc.Restart", http.MethodPut, "/v1/client/allocation/{id}/restart", "alloc-lifecycle", NamespaceObject)
+	AllocSignal  = node[AllocSignalRequest, None]("Alloc.Signal", http.MethodPut, "/v1/client/allocation/{id}/signal", "alloc-lifecycle", NamespaceObject)
+	AllocStats   = node[AllocStatsRequest, *AllocResourceUsage]("Alloc.Stats", http.MethodGet, "/v1/client/allocation/{id}/stats", "read-job", NamespaceObject)
+	AllocGC      = node[IDRequest, None]("Alloc.GC", http.MethodGet, "/v1/client/allocation/{id}/gc", "submit-job", NamespaceObject)
+	AllocExec    = node[AllocExecRequest, Raw]("Alloc.Exec", http.MethodGet, "/v1/client/allocation/{id}/exec", "alloc-exec", NamespaceObject)
+
+	FSList   = node[FSRequest, []*AllocFileInfo]("FS.List", http.MethodGet, "/v1/client/fs/ls/{id}", "read-fs", NamespaceObject)
+	FSStat   = node[FSRequest, *AllocFileInfo]("FS.Stat", http.MethodGet, "/v1/client/fs/stat/{id}", "read-fs", NamespaceObject)
+	FSCat    = node[FSRequest, Raw]("FS.Cat", http.MethodGet, "/v1/client/fs/cat/{id}", "read-fs", NamespaceObject)
+	FSReadAt = node[FSReadAtRequest, Raw]("FS.ReadAt", http.MethodGet, "/v1/client/fs/readat/{id}", "read-fs", NamespaceObject)
+	FSStream = node[FSStreamRequest, Raw]("FS.Stream", http.MethodGet, "/v1/client/fs/stream/{id}", "read-fs", NamespaceObject)
+	FSLogs   = node[FSLogsRequest, Raw]("FS.Logs", http.MethodGet, "/v1/client/fs/logs/{id}", "read-logs", NamespaceObject)
+)
+
+// AgentSelfResponse is what an agent says of itself.
+type AgentSelfResponse struct {
+	Config map[string]any               `json:"config"`
+	Member AgentMember                  `json:"member"`
+	Stats  map[string]map[string]string `json:"stats"`
+}
+
+// AgentMember is a server as gossip knows it.
+type AgentMember struct {
+	Name        string
+	Addr        string
+	Port        uint16
+	Tags        map[string]string
+	Status      string
+	ProtocolMin uint8
+	ProtocolMax uint8
+	ProtocolCur uint8
+	DelegateMin uint8
+	DelegateMax uint8
+	DelegateCur uint8
+}
+
+// ServerMembers are the servers that an agent knows.
+type ServerMembers struct {
+	ServerName   string
+	ServerRegion string
+	ServerDC     string
+	Members      []*AgentMember
+}
+
+// AgentHealthRequest asks for an agent's health; Type is "server", "client" or empty for both.
+type AgentHealthRequest struct {
+	QueryOptions
+	Type string `query:"type" json:"-"`
+}
+
+// AgentHealthResponse tells of an agent's health. An unhealthy part answers with status 500.
+type AgentHealthResponse struct {
+	Client *HealthState `json:"client,omitempty"`
+	Server *HealthState `json:"server,omitempty"`
+}
+
+// HealthState is the health of a part of an agent.
+type HealthState struct {
+	Ok      bool   `json:"ok"`
+	Message string `json:"message"`
+}
+
+// AgentMonitorRequest asks for an agent's log.
+type AgentMonitorRequest struct {
+	QueryOptions
+	LogLevel string `query:"log_level" json:"-"`
+	LogJSON  bool   `query:"log_json" json:"-"`
+	NodeID   string `query:"node_id" json:"-"`
+	ServerID string `query:"server_id" json:"-"`
+	Plain    bool   `query:"plain" json:"-"`
+}
+
+// MetricsRequest asks for an agent's metrics; Format "prometheus" gives text.
+type MetricsRequest struct {
+	QueryOptions
+	Format string `query:"format" json:"-"`
+}
+
+// NodeIDRequest asks a node, the agent's own when NodeID is empty.
+type NodeIDRequest struct {
+	QueryOptions
+	NodeID string `query:"node_id" json:"-"`
+}
+
+// NodeMetaApplyRequest changes a node's dynamic meta; nil unsets.
+type NodeMetaApplyRequest struct {
+	WriteOptions
+	NodeID string
+	Meta   map[string]*string
+}
+
+// NodeMetaResponse is a node's meta.
+type NodeMetaResponse struct {
+	Meta    map[string]string
+	Dynamic map[string]*string
+	Static  map[string]string
+}
+
+// AllocRestartRequest restarts tasks in place.
+type AllocRestartRequest struct {
+	WriteOptions
+	ID       string `path:"id" json:"-"`
+	TaskName string // all that run when empty
+	AllTasks bool   // also those that are done
+}
+
+// AllocSignalRequest sends a signal to tasks.
+type AllocSignalRequest struct {
+	WriteOptions
+	ID     string `path:"id" json:"-"`
+	Task   string // all when empty
+	Signal string
+}
+
+// AllocStatsRequest asks for what an allocation uses.
+type AllocStatsRequest struct {
+	QueryOptions
+	ID   string `path:"id" json:"-"`
+	Task string `query:"task" json:"-"`
+}
+
+// AllocExecRequest runs a command in a task; the session is a WebSocket.
+type AllocExecRequest struct {
+	QueryOptions
+	ID          string `path:"id" json:"-"`
+	Task        string `query:"task" json:"-"`
+	Command     string `query:"command" json:"-"` // JSON array of strings
+	TTY         bool   `query:"tty" json:"-"`
+	WSHandshake bool   `query:"ws_handshake" json:"-"`
+}
+
+// FSRequest asks for a file of an allocation.
+type FSRequest struct {
+	QueryOptions
+	ID   string `path:"id" json:"-"`
+	Path string `query:"path" json:"-"`
+}
+
+// FSReadAtRequest asks for a part of a file.
+type FSReadAtRequest struct {
+	QueryOptions
+	ID     string `path:"id" json:"-"`
+	Path   string `query:"path" json:"-"`
+	Offset int64  `query:"offset" json:"-"`
+	Limit  int64  `query:"limit" json:"-"`
+}
+
+// FSStreamRequest asks for a file as a stream of frames.
+type FSStreamRequest struct {
+	QueryOptions
+	ID     string `path:"id" json:"-"`
+	Path   string `query:"path" json:"-"`
+	Follow *bool  `query:"follow" json:"-"` // true when absent
+	Offset int64  `query:"offset" json:"-"`
+	Origin string `query:"origin" json:"-"` // start or end
+	Plain  bool   `query:"plain" json:"-"`
+}
+
+// FSLogsRequest asks for a task's log as a stream of frames.
+type FSLogsRequest struct {
+	QueryOptions
+	ID     string `path:"id" json:"-"`
+	Task   string `query:"task" json:"-"`
+	Type   string `query:"type" json:"-"` // stdout or stderr
+	Follow bool   `query:"follow" json:"-"`
+	Offset int64  `query:"offset" json:"-"`
+	Origin string `query:"origin" json:"-"` // start or end
+	Plain  bool   `query:"plain" json:"-"`  // bytes instead of frames
+}
+
+// TerminalSize is the size of a terminal in characters.
+type TerminalSize struct {
+	Height int `json:"height,omitempty"`
+	Width  int `json:"width,omitempty"`
+}
+
+// ExecIO is a part of a stream of an exec session.
+type ExecIO struct {
+	Data  []byte `json:"data,omitempty"`
+	Close bool   `json:"close,omitempty"`
+}
+
+// ExecInput is a message to an exec session; an empty one is a heartbeat.
+type ExecInput struct {
+	Stdin   *ExecIO       `json:"stdin,omitempty"`
+	TTYSize *TerminalSize `json:"tty_size,omitempty"`
+}
+
+// ExecExit is how the command of an exec session ended.
+type ExecExit struct {
+	ExitCode int `json:"exit_code"`
+}
+
+// ExecOutput is a message from an exec session; an empty one is a heartbeat.
+type ExecOutput struct {
+	Stdout *ExecIO   `json:"stdout,omitempty"`
+	Stderr *ExecIO   `json:"stderr,omitempty"`
+	Exited bool      `json:"exited,omitempty"`
+	Result *ExecExit `json:"result,omitempty"`
+}
+
+// ExecHandshake is the first message to a session that was opened with ws_handshake.
+type ExecHandshake struct {
+	Version   int    `json:"version"`
+	AuthToken string `json:"auth_token"`
+}
