@@ -1,0 +1,175 @@
+package fit
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/seraihq/serai/api"
+)
+
+// Usage is what allocations take of a node. The zero value is no usage.
+type Usage struct {
+	CPU    int64 // MHz
+	Memory int64 // MB
+	Disk   int64 // MB
+	Allocs int   // number of allocations
+	Cores  []uint16
+	Ports  []Port         // sorted
+	Device map[string]int // device instance by "vendor/type/name/id", with how often it is used
+}
+
+// Port is a port in use on a node. An empty IP stands for every address.
+type Port struct {
+	Number uint16
+	IP     string
+}
+
+func comparePorts(a, b Port) int {
+	if a.Number != b.Number {
+		return int(a.Number) - int(b.Number)
+	}
+	return strings.Compare(a.IP, b.IP)
+}
+
+// Of gives the usage of one allocation. Tasks that never run at the same time
+// (prestart, main, poststop) share: the largest phase counts, sidecars with
+// each.
+func Of(r *api.AllocatedResources) Usage {
+	u := Usage{Allocs: 1}
+	if r == nil {
+		return u
+	}
+	u.CPU, u.Memory = phases(r)
+	u.Disk = r.Shared.DiskMB
+	for _, t := range r.Tasks {
+		u.Cores = append(u.Cores, t.Cpu.ReservedCores...)
+		for _, n := range t.Networks {
+			u.addNetwork(n)
+		}
+		for _, d := range t.Devices {
+			for _, id := range d.DeviceIDs {
+				if u.Device == nil {
+					u.Device = map[string]int{}
+				}
+				u.Device[d.Vendor+"/"+d.Type+"/"+d.Name+"/"+id]++
+			}
+		}
+	}
+	slices.Sort(u.Cores)
+	for _, p := range r.Shared.Ports {
+		u.addPort(p.Value, p.HostIP, p.IgnoreCollision)
+	}
+	if len(r.Shared.Ports) == 0 {
+		for _, n := range r.Shared.Networks {
+			u.addNetwork(n)
+		}
+	}
+	slices.SortFunc(u.Ports, comparePorts)
+	u.Ports = slices.Compact(u.Ports)
+	return u
+}
+
+func phases(r *api.AllocatedResources) (cpu, memory int64) {
+	type sum struct{ cpu, memory int64 }
+	var main, before, after, beside sum
+	for name, t := range r.Tasks {
+		to := &main
+		if l := r.TaskLifecycles[name]; l != nil {
+			switch {
+			case l.Hook == api.HookPoststop:
+				to = &after
+			case l.Sidecar:
+				to = &beside
+			case l.Hook == api.HookPrestart:
+				to = &before
+			}
+		}
+		to.cpu += t.Cpu.CpuShares
+		to.memory += t.Memory.MemoryMB
+	}
+	cpu = beside.cpu + max(main.cpu, before.cpu, after.cpu)
+	memory = beside.memory + max(main.memory, before.memory, after.memory)
+	return cpu, memory
+}
+
+func (u *Usage) addNetwork(n *api.NetworkResource) {
+	for _, p := range n.ReservedPorts {
+		u.addPort(p.Value, n.IP, p.IgnoreCollision)
+	}
+	for _, p := range n.DynamicPorts {
+		u.addPort(p.Value, n.IP, p.IgnoreCollision)
+	}
+}
+
+func (u *Usage) addPort(number int, ip string, ignore bool) {
+	if number > 0 && number <= 65535 && !ignore {
+		u.Ports = append(u.Ports, Port{uint16(number), ip})
+	}
+}
+
+// Clone copies the usage, so that the copy may be changed.
+func (u *Usage) Clone() *Usage {
+	c := *u
+	c.Cores, c.Ports = slices.Clone(u.Cores), slices.Clone(u.Ports)
+	if u.Device != nil {
+		c.Device = make(map[string]int, len(u.Device))
+		for k, n := range u.Device {
+			c.Device[k] = n
+		}
+	}
+	return &c
+}
+
+// Add adds what another usage takes. It changes u.
+func (u *Usage) Add(o *Usage) {
+	u.CPU += o.CPU
+	u.Memory += o.Memory
+	u.Disk += o.Disk
+	u.Allocs += o.Allocs
+	for _, c := range o.Cores {
+		i, _ := slices.BinarySearch(u.Cores, c)
+		u.Cores = slices.Insert(u.Cores, i, c)
+	}
+	for _, p := range o.Ports {
+		i, _ := slices.BinarySearchFunc(u.Ports, p, comparePorts)
+		u.Ports = slices.Insert(u.Ports, i, p)
+	}
+	for k, n := range o.Device {
+		if u.Device == nil {
+			u.Device = map[string]int{}
+		}
+		u.Device[k] += n
+	}
+}
+
+// Sub takes away what Add added. It changes u.
+func (u *Usage) Sub(o *Usage) {
+	u.CPU -= o.CPU
+	u.Memory -= o.Memory
+	u.Disk -= o.Disk
+	u.Allocs -= o.Allocs
+	for _, c := range o.Cores {
+		if i, ok := slices.BinarySearch(u.Cores, c); ok {
+			u.Cores = slices.Delete(u.Cores, i, i+1)
+		}
+	}
+	for _, p := range o.Ports {
+		if i, ok := slices.BinarySearchFunc(u.Ports, p, comparePorts); ok {
+			u.Ports = slices.Delete(u.Ports, i, i+1)
+		}
+	}
+	for k, n := range o.Device {
+		if u.Device[k] -= n; u.Device[k] <= 0 {
+			delete(u.Device, k)
+		}
+	}
+}
+
+// Empty says whether nothing is in use.
+func (u *Usage) Empty() bool {
+	return u.Allocs == 0 && u.CPU == 0 && u.Memory == 0 && u.Disk == 0 && len(u.Ports) == 0 && len(u.Cores) == 0 && len(u.Device) == 0
+}
+
+// Counts says whether an allocation takes resources of its node: it does until
+// it is over or the servers want it gone.
+func Counts(a *api.Allocation) bool { return !a.Terminal() }
