@@ -1,0 +1,241 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A request struct says where each of its fields travels: `path:"id"` in the
+// path, `query:"all"` in the query string, `body:""` alone in the body; the
+// remaining fields are the members of a JSON object in the body.
+
+type place int
+
+const (
+	inPath place = iota
+	inQuery
+	inBody
+)
+
+type requestField struct {
+	name  string
+	place place
+	index []int
+}
+
+// requestShape is what the tags of a request type say.
+type requestShape struct {
+	fields  []requestField
+	hasBody bool // a JSON object or a `body` field
+}
+
+var requestShapes sync.Map // reflect.Type → *requestShape
+
+func shapeOf(t reflect.Type) *requestShape {
+	if s, ok := requestShapes.Load(t); ok {
+		return s.(*requestShape)
+	}
+	s := &requestShape{}
+	s.collect(t, nil)
+	requestShapes.Store(t, s)
+	return s
+}
+
+func (s *requestShape) collect(t reflect.Type, index []int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		at := append(append([]int(nil), index...), i)
+		if name, ok := f.Tag.Lookup("path"); ok {
+			s.fields = append(s.fields, requestField{name, inPath, at})
+		} else if name, ok := f.Tag.Lookup("query"); ok {
+			s.fields = append(s.fields, requestField{name, inQuery, at})
+		} else if _, ok := f.Tag.Lookup("body"); ok {
+			s.fields = append(s.fields, requestField{"", inBody, at})
+			s.hasBody = true
+		} else if f.Anonymous && f.Type.Kind() == reflect.Struct {
+			s.collect(f.Type, at)
+		} else if f.Tag.Get("json") != "-" {
+			s.hasBody = true
+		}
+	}
+}
+
+// HasBody says whether the operation's request has a JSON body.
+func (e *Endpoint) HasBody() bool { return shapeOf(e.Request).hasBody }
+
+// DecodeRequest fills the request struct that req points to. path gives the
+// values of the path's wildcards; body may be nil. Errors are of kind
+// ErrInvalid and name the parameter.
+func DecodeRequest(req any, path func(name string) string, query url.Values, body io.Reader) error {
+	v := reflect.ValueOf(req).Elem()
+	shape := shapeOf(v.Type())
+	if shape.hasBody && body != nil {
+		if err := decodeBody(v, shape, body); err != nil {
+			return err
+		}
+	}
+	for _, f := range shape.fields {
+		target := v.FieldByIndex(f.index)
+		switch f.place {
+		case inPath:
+			target.SetString(path(f.name))
+		case inQuery:
+			if values, ok := query[f.name]; ok && len(values) > 0 {
+				if err := setParameter(target, values); err != nil {
+					return Errorf(ErrInvalid, "query parameter %q: %v", f.name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func decodeBody(v reflect.Value, shape *requestShape, body io.Reader) error {
+	target := v.Addr().Interface()
+	for _, f := range shape.fields {
+		if f.place == inBody {
+			target = v.FieldByIndex(f.index).Addr().Interface()
+		}
+	}
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return fmt.Errorf("read request body: %w", err)
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(data, target); err != nil {
+		return bodyError(data, err)
+	}
+	return nil
+}
+
+// bodyError says where in a body decoding stopped.
+func bodyError(data []byte, err error) error {
+	var syntax *json.SyntaxError
+	var mismatch *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		line, column := position(data, syntax.Offset)
+		return Errorf(ErrInvalid, "request body, line %d, column %d: %v", line, column, syntax)
+	case errors.As(err, &mismatch):
+		line, column := position(data, mismatch.Offset)
+		field := mismatch.Field
+		if field == "" {
+			field = "value"
+		}
+		return Errorf(ErrInvalid, "request body, line %d, column %d: %s: a JSON %s cannot be a %s",
+			line, column, field, mismatch.Value, mismatch.Type)
+	case errors.Is(err, ErrInvalid):
+		return err
+	}
+	return Errorf(ErrInvalid, "request body: %v", err)
+}
+
+func position(data []byte, offset int64) (line, column int) {
+	head := data[:min(int(offset), len(data))]
+	line = bytes.Count(head, []byte("\n")) + 1
+	column = len(head) - bytes.LastIndexByte(head, '\n')
+	return line, column
+}
+
+var durationType = reflect.TypeFor[Duration]()
+
+func setParameter(v reflect.Value, values []string) error {
+	s := values[0]
+	if v.Type() == durationType {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return fmt.Errorf("%q is not a duration; write it like \"30s\"", s)
+		}
+		v.SetInt(int64(d))
+		return nil
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		p := reflect.New(v.Type().Elem())
+		if err := setParameter(p.Elem(), values); err != nil {
+			return err
+		}
+		v.Set(p)
+	case reflect.String:
+		v.SetString(s)
+	case reflect.Bool:
+		if s == "" { // present without a value: ?stale
+			v.SetBool(true)
+			return nil
+		}
+		b, err := strconv.ParseBool(s)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", s)
+		}
+		v.SetBool(b)
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number", s)
+		}
+		v.SetInt(n)
+	case reflect.Uint, reflect.Uint32, reflect.Uint64:
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number from 0", s)
+		}
+		v.SetUint(n)
+	case reflect.Slice:
+		v.Set(reflect.ValueOf(append([]string(nil), values...)))
+	default:
+		panic("api: a request field has a type that no query parameter can fill: " + v.Type().String())
+	}
+	return nil
+}
+
+// EncodeRequest gives the path (escaped), query and body of a request; body is
+// nil where the operation has none.
+func EncodeRequest(e *Endpoint, req any) (path string, query url.Values, body []byte, err error) {
+	v := reflect.Indirect(reflect.ValueOf(req))
+	shape := shapeOf(v.Type())
+	path, query = e.Path, url.Values{}
+	content := v.Addr().Interface()
+	for _, f := range shape.fields {
+		value := v.FieldByIndex(f.index)
+		switch f.place {
+		case inPath:
+			if value.String() == "" {
+				return "", nil, nil, Errorf(ErrInvalid, "%s: the request names no %s", e.Name, f.name)
+			}
+			path = strings.Replace(path, "{"+f.name+"}", url.PathEscape(value.String()), 1)
+		case inQuery:
+			if !value.IsZero() {
+				query[f.name] = parameter(value)
+			}
+		case inBody:
+			content = value.Interface()
+		}
+	}
+	if shape.hasBody {
+		if body, err = json.Marshal(content); err != nil {
+			return "", nil, nil, fmt.Errorf("%s: encode request: %w", e.Name, err)
+		}
+	}
+	return path, query, body, nil
+}
+
+func parameter(v reflect.Value) []string {
+	if v.Kind() == reflect.Pointer {
+		return parameter(v.Elem())
+	}
+	if v.Kind() == reflect.Slice {
+		return v.Interface().([]string)
+	}
+	return []string{fmt.Sprint(v.Interface())}
+}

@@ -1,0 +1,37 @@
+package api
+
+// Endpoints is the table of all operations, written out.
+var Endpoints = []*Endpoint{
+	JobsList.Endpoint, JobsRegister.Endpoint, JobsParse.Endpoint, JobsStatuses.Endpoint,
+	JobValidate.Endpoint, JobRead.Endpoint, JobUpdate.Endpoint, JobDeregister.Endpoint,
+	JobVersions.Endpoint, JobSubmissionOf.Endpoint, JobAllocations.Endpoint,
+	JobEvaluations.Endpoint, JobDeployments.Endpoint, JobDeployment.Endpoint,
+	JobSummaryOf.Endpoint, JobPlan.Endpoint, JobEvaluate.Endpoint, JobRevert.Endpoint,
+	JobStable.Endpoint, JobScaleStatusOf.Endpoint, JobScale.Endpoint, JobServices.Endpoint,
+	JobActions.Endpoint, JobTag.Endpoint, JobUntag.Endpoint,
+
+	AllocationsList.Endpoint, AllocationRead.Endpoint, AllocationStop.Endpoint,
+	EvaluationsList.Endpoint, EvaluationsCount.Endpoint, EvaluationsDelete.Endpoint,
+	EvaluationRead.Endpoint, EvaluationAllocations.Endpoint,
+	NodesList.Endpoint, NodeRead.Endpoint, NodeAllocations.Endpoint, NodeEvaluate.Endpoint,
+	NodeEligibility.Endpoint, NodePurge.Endpoint,
+	NodePoolsList.Endpoint, NodePoolUpsert.Endpoint, NodePoolWrite.Endpoint, NodePoolRead.Endpoint,
+	NodePoolDelete.Endpoint, NodePoolNodes.Endpoint, NodePoolJobs.Endpoint,
+	DeploymentsList.Endpoint, DeploymentRead.Endpoint, DeploymentAllocations.Endpoint,
+	NamespacesList.Endpoint, NamespaceUpsert.Endpoint, NamespaceWrite.Endpoint,
+	NamespaceRead.Endpoint, NamespaceDelete.Endpoint,
+	ScalingPoliciesList.Endpoint, ScalingPolicyRead.Endpoint,
+	SearchPrefix.Endpoint, SearchFuzzy.Endpoint,
+	SystemGC.Endpoint, SystemReconcileSummaries.Endpoint,
+	SchedulerConfigRead.Endpoint, SchedulerConfigWrite.Endpoint, RaftConfigRead.Endpoint,
+	SnapshotSave.Endpoint, SnapshotRestore.Endpoint, EventStream.Endpoint,
+
+	StatusLeader.Endpoint, StatusPeers.Endpoint, RegionsList.Endpoint, AgentSelf.Endpoint,
+	AgentMembers.Endpoint, AgentServers.Endpoint, AgentHealth.Endpoint, AgentMonitor.Endpoint,
+	AgentReload.Endpoint, Metrics.Endpoint,
+	ClientStats.Endpoint, ClientGC.Endpoint, ClientMetaRead.Endpoint, ClientMetaApply.Endpoint,
+	AllocRestart.Endpoint, AllocSignal.Endpoint, AllocStats.Endpoint, AllocGC.Endpoint,
+	AllocExec.Endpoint,
+	FSList.Endpoint, FSStat.Endpoint, FSCat.Endpoint, FSReadAt.Endpoint, FSStream.Endpoint,
+	FSLogs.Endpoint,
+}
