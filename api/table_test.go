@@ -47,14 +47,12 @@ func TestTableIsWhole(t *testing.T) {
 
 func TestTableIsSound(t *testing.T) {
 	names, routes := map[string]bool{}, map[string]bool{}
-	mux := http.NewServeMux()
 	wildcard := regexp.MustCompile(`\{(\w+)\}`)
 	for _, e := range Endpoints {
 		if names[e.Name] || routes[e.Method+e.Path] {
 			t.Errorf("%s (%s %s) stands twice", e.Name, e.Method, e.Path)
 		}
 		names[e.Name], routes[e.Method+e.Path] = true, true
-		mux.Handle(e.Method+" "+e.Path, http.NotFoundHandler()) // panics on conflicting patterns
 		inTags := map[string]bool{}
 		for _, f := range shapeOf(e.Request).fields {
 			if f.place == inPath {
@@ -139,5 +137,40 @@ func TestDecodeRequestNamesWhatIsWrong(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || Status(err) != http.StatusBadRequest {
 			t.Errorf("%q %q: %v, want %q", c.query, c.body, err, c.want)
 		}
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	router := NewRouter(Endpoints)
+	for _, e := range Endpoints {
+		path := strings.NewReplacer("{id}", "x1", "{name}", "x1", "{tag}", "x1").Replace(e.Path)
+		if m := router.Route(e.Method, path); m.Endpoint != e {
+			t.Errorf("%s %s goes to %v", e.Method, path, m.Endpoint)
+		}
+	}
+	for _, c := range []struct{ method, path, op, id string }{
+		{"GET", "/v1/job/a%2Fb/summary", "Job.Summary", "a/b"},
+		{"GET", "/v1/job/a/b/summary", "Job.Summary", "a/b"},
+		{"GET", "/v1/job/a/b", "Job.Read", "a/b"},
+		{"GET", "/v1/job/summary", "Job.Read", "summary"},
+		{"GET", "/v1/job/summary/summary", "Job.Summary", "summary"},
+		{"POST", "/v1/job/a/b/plan", "Job.Plan", "a/b"},
+		{"POST", "/v1/jobs", "Jobs.Register", ""},
+		{"PUT", "/v1/node/pool/evaluate", "NodePool.Write", ""},
+		{"PUT", "/v1/node/n1/evaluate", "Node.Evaluate", "n1"},
+		{"GET", "/v1/evaluations/count", "Evaluations.Count", ""},
+		{"DELETE", "/v1/job/x/versions/gold/tag", "Job.Untag", "x"},
+		{"GET", "/v1/jobs/", "Jobs.List", ""},
+	} {
+		m := router.Route(c.method, c.path)
+		if m.Endpoint == nil || m.Endpoint.Name != c.op || m.Value("id") != c.id {
+			t.Errorf("%s %s: %+v, want %s of %q", c.method, c.path, m, c.op, c.id)
+		}
+	}
+	if m := router.Route("DELETE", "/v1/jobs"); m.Endpoint != nil || !m.Known {
+		t.Errorf("a wrong method: %+v", m)
+	}
+	if m := router.Route("GET", "/v1/nothing"); m.Endpoint != nil || m.Known {
+		t.Errorf("an unknown path: %+v", m)
 	}
 }
