@@ -32,12 +32,12 @@ func (r *Root) OpenFile(path string) (*os.File, Info, error) {
 	return f, infoOf(lastName(path), &h.st), nil
 }
 
-// OpenAppend opens a regular file for appending and makes it where there is
-// none; it gives its size. A link, or a file with a second name elsewhere, is
-// refused: the agent must not be led to write where the task may not.
-func (r *Root) OpenAppend(path string, mode fs.FileMode) (f *os.File, size int64, err error) {
+// OpenWrite opens a regular file for writing and makes it where there is none;
+// it gives its size. A link, or a file with a second name elsewhere, is refused:
+// the agent must not be led to write where the task may not.
+func (r *Root) OpenWrite(path string, mode fs.FileMode) (f *os.File, size int64, err error) {
 	err = r.inParent(path, func(dirfd int, name string) error {
-		const flags = unix.O_WRONLY | unix.O_APPEND | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
+		const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
 		fd, err := unix.Openat(dirfd, name, flags, unixMode(mode))
 		if err != nil {
 			return err
