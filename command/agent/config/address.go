@@ -1,0 +1,64 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
+// addressTemplate is the part of the go-sockaddr template language that is built.
+var addressTemplate = regexp.MustCompile(`^\{\{\s*(GetPrivateIP|GetPublicIP|GetInterfaceIP\s+"([^"]+)")\s*\}\}$`)
+
+// resolve replaces an address template by the address it stands for.
+func (v *checker) resolve(key string, addr *string) {
+	text := strings.TrimSpace(*addr)
+	if !strings.Contains(text, "{{") {
+		return
+	}
+	match := addressTemplate.FindStringSubmatch(text)
+	if match == nil {
+		v.add(key, "%s: address template %q is not supported; write an IP address, or {{ GetPrivateIP }}, {{ GetPublicIP }} or {{ GetInterfaceIP \"eth0\" }}", key, text)
+		return
+	}
+	ip, err := findIP(match[1], match[2])
+	if err != nil {
+		v.add(key, "%s: address template %q: %v", key, text, err)
+		return
+	}
+	*addr = ip
+}
+
+// findIP gives the first IPv4 address that fits, or else the first IPv6 address.
+func findIP(function, iface string) (string, error) {
+	var addrs []net.Addr
+	if iface != "" {
+		i, err := net.InterfaceByName(iface)
+		if err != nil {
+			return "", fmt.Errorf("no network interface %q", iface)
+		}
+		addrs, _ = i.Addrs()
+	} else {
+		addrs, _ = net.InterfaceAddrs()
+	}
+	var six string
+	for _, a := range addrs {
+		prefix, err := netip.ParsePrefix(a.String())
+		if err != nil {
+			continue
+		}
+		ip := prefix.Addr().Unmap()
+		fits := iface != "" || !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && ip.IsPrivate() == (function == "GetPrivateIP")
+		if fits && ip.Is4() {
+			return ip.String(), nil
+		}
+		if fits && six == "" && !ip.IsLinkLocalUnicast() {
+			six = ip.String()
+		}
+	}
+	if six == "" {
+		return "", fmt.Errorf("no address of this machine fits")
+	}
+	return six, nil
+}

@@ -1,0 +1,174 @@
+package config
+
+import (
+	"time"
+
+	"github.com/seraihq/serai/api"
+)
+
+// Client configures the node agent.
+type Client struct {
+	Enabled        bool     `hcl:"enabled"`
+	StateDir       string   `hcl:"state_dir"`        // <data_dir>/client when empty
+	AllocDir       string   `hcl:"alloc_dir"`        // <data_dir>/alloc when empty
+	AllocMountsDir string   `hcl:"alloc_mounts_dir"` // <data_dir>/alloc_mounts when empty
+	Servers        []string `hcl:"servers"`          // host or host:port
+
+	NodeClass         string            `hcl:"node_class"`
+	NodePool          string            `hcl:"node_pool"`
+	Meta              map[string]string `hcl:"meta"`
+	Options           map[string]string `hcl:"options"` // Nomad's legacy switches, such as "driver.raw_exec.enable"
+	DefaultIneligible bool              `hcl:"default_ineligible"`
+	NoHostUUID        bool              `hcl:"no_host_uuid"`
+
+	NetworkInterface       string                 `hcl:"network_interface"`
+	PreferredAddressFamily string                 `hcl:"preferred_address_family"` // ipv4, ipv6 or empty
+	NetworkSpeed           int                    `hcl:"network_speed"`            // Mbit/s
+	HostNetworks           map[string]HostNetwork `hcl:"host_network,label"`
+	HostVolumes            map[string]HostVolume  `hcl:"host_volume,label"`
+	MinDynamicPort         int                    `hcl:"min_dynamic_port"`
+	MaxDynamicPort         int                    `hcl:"max_dynamic_port"`
+
+	CPUTotalCompute int      `hcl:"cpu_total_compute"` // MHz; 0 = as found
+	MemoryTotalMB   int      `hcl:"memory_total_mb"`   // 0 = as found
+	DiskTotalMB     int      `hcl:"disk_total_mb"`
+	DiskFreeMB      int      `hcl:"disk_free_mb"`
+	ReservableCores string   `hcl:"reservable_cores"` // "0-3,8"
+	Reserved        Reserved `hcl:"reserved"`
+	NodeMaxAllocs   int      `hcl:"node_max_allocs"` // 0 = no limit
+
+	ChrootEnv         map[string]string `hcl:"chroot_env"` // host path → path in the task; nil = the driver's own set
+	CgroupParent      string            `hcl:"cgroup_parent"`
+	MaxKillTimeout    time.Duration     `hcl:"max_kill_timeout"`
+	DisableRemoteExec bool              `hcl:"disable_remote_exec"`
+
+	GCInterval            time.Duration `hcl:"gc_interval"`
+	GCParallelDestroys    int           `hcl:"gc_parallel_destroys"`
+	GCDiskUsageThreshold  float64       `hcl:"gc_disk_usage_threshold"`  // percent
+	GCInodeUsageThreshold float64       `hcl:"gc_inode_usage_threshold"` // percent
+	GCMaxAllocs           int           `hcl:"gc_max_allocs"`
+
+	ServerJoin  ServerJoin  `hcl:"server_join"`
+	Fingerprint Fingerprint `hcl:"fingerprint"`
+}
+
+// Reserved is what a node keeps from the scheduler.
+type Reserved struct {
+	CPU           int    `hcl:"cpu"`            // MHz
+	Memory        int    `hcl:"memory"`         // MiB
+	Disk          int    `hcl:"disk"`           // MiB
+	ReservedPorts string `hcl:"reserved_ports"` // "22,80,8000-8100"
+	Cores         string `hcl:"cores"`          // "0-1"
+}
+
+// HostNetwork names a network of the host for port blocks.
+type HostNetwork struct {
+	CIDR          string `hcl:"cidr"`
+	Interface     string `hcl:"interface"`
+	ReservedPorts string `hcl:"reserved_ports"`
+}
+
+// HostVolume is a folder of the host that jobs may ask for by name.
+type HostVolume struct {
+	Path     string `hcl:"path"`
+	ReadOnly bool   `hcl:"read_only"`
+}
+
+// ServerJoin says how to find servers.
+type ServerJoin struct {
+	StartJoin     []string      `hcl:"start_join"`
+	RetryJoin     []string      `hcl:"retry_join"`
+	RetryMax      int           `hcl:"retry_max"` // 0 = for ever
+	RetryInterval time.Duration `hcl:"retry_interval"`
+}
+
+// Fingerprint says what happens when a fact about the host cannot be found out.
+type Fingerprint struct {
+	RetryInterval time.Duration `hcl:"retry_interval"`
+	RetryAttempts int           `hcl:"retry_attempts"`
+	ExitOnFailure bool          `hcl:"exit_on_failure"`
+}
+
+// Server configures the server.
+type Server struct {
+	Enabled           bool          `hcl:"enabled"`
+	BootstrapExpect   int           `hcl:"bootstrap_expect"`
+	DataDir           string        `hcl:"data_dir"` // <data_dir>/server when empty
+	NumSchedulers     int           `hcl:"num_schedulers"`
+	EnabledSchedulers []string      `hcl:"enabled_schedulers"`
+	Encrypt           api.Sensitive `hcl:"encrypt"` // gossip key; refused when set: not built
+	StartTimeout      time.Duration `hcl:"start_timeout"`
+
+	NodeGCThreshold       time.Duration `hcl:"node_gc_threshold"`
+	JobGCInterval         time.Duration `hcl:"job_gc_interval"`
+	JobGCThreshold        time.Duration `hcl:"job_gc_threshold"`
+	EvalGCThreshold       time.Duration `hcl:"eval_gc_threshold"`
+	BatchEvalGCThreshold  time.Duration `hcl:"batch_eval_gc_threshold"`
+	DeploymentGCThreshold time.Duration `hcl:"deployment_gc_threshold"`
+
+	HeartbeatGrace         time.Duration `hcl:"heartbeat_grace"`
+	MinHeartbeatTTL        time.Duration `hcl:"min_heartbeat_ttl"`
+	MaxHeartbeatsPerSecond float64       `hcl:"max_heartbeats_per_second"`
+	FailoverHeartbeatTTL   time.Duration `hcl:"failover_heartbeat_ttl"`
+
+	JobDefaultPriority int   `hcl:"job_default_priority"`
+	JobMaxPriority     int   `hcl:"job_max_priority"`
+	JobMaxCount        int   `hcl:"job_max_count"`
+	JobMaxSourceSize   int64 `hcl:"job_max_source_size" unit:"size"`
+	JobTrackedVersions int   `hcl:"job_tracked_versions"`
+
+	EnableEventBroker bool `hcl:"enable_event_broker"`
+	EventBufferSize   int  `hcl:"event_buffer_size"`
+
+	RaftMultiplier        int           `hcl:"raft_multiplier"`
+	RaftSnapshotThreshold int           `hcl:"raft_snapshot_threshold"`
+	RaftSnapshotInterval  time.Duration `hcl:"raft_snapshot_interval"`
+	RaftTrailingLogs      int           `hcl:"raft_trailing_logs"`
+
+	DefaultSchedulerConfig SchedulerConfig `hcl:"default_scheduler_config"`
+	Search                 Search          `hcl:"search"`
+	ServerJoin             ServerJoin      `hcl:"server_join"`
+}
+
+// SchedulerConfig is what a new cluster starts with.
+type SchedulerConfig struct {
+	SchedulerAlgorithm            string           `hcl:"scheduler_algorithm"` // binpack or spread
+	MemoryOversubscriptionEnabled bool             `hcl:"memory_oversubscription_enabled"`
+	RejectJobRegistration         bool             `hcl:"reject_job_registration"`
+	PauseEvalBroker               bool             `hcl:"pause_eval_broker"`
+	NodeLimitForFeasibilityChecks int              `hcl:"node_limit_for_feasibility_checks"`
+	PreemptionConfig              PreemptionConfig `hcl:"preemption_config"`
+}
+
+// PreemptionConfig switches preemption by job type.
+type PreemptionConfig struct {
+	SystemSchedulerEnabled   bool `hcl:"system_scheduler_enabled"`
+	SysBatchSchedulerEnabled bool `hcl:"sysbatch_scheduler_enabled"`
+	BatchSchedulerEnabled    bool `hcl:"batch_scheduler_enabled"`
+	ServiceSchedulerEnabled  bool `hcl:"service_scheduler_enabled"`
+}
+
+// API gives the configuration in the form the servers store.
+func (s SchedulerConfig) API() *api.SchedulerConfiguration {
+	return &api.SchedulerConfiguration{
+		SchedulerAlgorithm:            s.SchedulerAlgorithm,
+		MemoryOversubscriptionEnabled: s.MemoryOversubscriptionEnabled,
+		RejectJobRegistration:         s.RejectJobRegistration,
+		PauseEvalBroker:               s.PauseEvalBroker,
+		NodeLimitForFeasibilityChecks: uint(max(0, s.NodeLimitForFeasibilityChecks)),
+		PreemptionConfig: api.PreemptionConfig{
+			SystemSchedulerEnabled:   s.PreemptionConfig.SystemSchedulerEnabled,
+			SysBatchSchedulerEnabled: s.PreemptionConfig.SysBatchSchedulerEnabled,
+			BatchSchedulerEnabled:    s.PreemptionConfig.BatchSchedulerEnabled,
+			ServiceSchedulerEnabled:  s.PreemptionConfig.ServiceSchedulerEnabled,
+		},
+	}
+}
+
+// Search bounds the search endpoints.
+type Search struct {
+	FuzzyEnabled  bool `hcl:"fuzzy_enabled"`
+	LimitQuery    int  `hcl:"limit_query"`
+	LimitResults  int  `hcl:"limit_results"`
+	MinTermLength int  `hcl:"min_term_length"`
+}
