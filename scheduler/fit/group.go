@@ -3,8 +3,8 @@ package fit
 import "github.com/seraihq/serai/api"
 
 // Resources gives what an allocation of a group is given when it needs neither
-// ports nor cores nor devices of its own; those are added by Place. The result
-// is made from the group alone, so that every server makes the same.
+// ports nor cores nor devices of its own (see WithPorts). The result is made
+// from the group alone, so that every server makes the same.
 func Resources(g *api.TaskGroup) *api.AllocatedResources {
 	r := &api.AllocatedResources{
 		Tasks:          make(map[string]*api.AllocatedTaskResources, len(g.Tasks)),

@@ -7,10 +7,11 @@ import (
 
 // Store is a set of tables that change together, one transaction at a time.
 type Store struct {
-	tables []anyTable
-	latest atomic.Pointer[View]
-	watch  watches
-	feed   feed
+	tables  []anyTable
+	latest  atomic.Pointer[View]
+	watch   watches
+	feed    feed
+	applied applied
 
 	writer sync.Mutex // held from Begin to Commit or Abort
 }
@@ -101,6 +102,7 @@ func (tx *Tx) Commit() *View {
 	tx.done = true
 	s.feed.publish(s, v, tx.changes)
 	tx.wake()
+	s.applied.tick()
 	s.writer.Unlock()
 	return v
 }
@@ -126,4 +128,5 @@ func (s *Store) Swap(other *Store) {
 	v := &View{store: s, index: o.index, datas: o.datas}
 	s.feed.gap(s, v)
 	s.watch.wakeAll()
+	s.applied.tick()
 }

@@ -187,3 +187,6 @@ func (t *Table[K, V]) writable(tx *Tx) *data[K, V] {
 	tx.datas[t.pos], tx.dirty[t.pos] = c, true
 	return c
 }
+
+// Key returns the primary key of a row.
+func (t *Table[K, V]) Key(v V) K { return t.cfg.Key(v) }

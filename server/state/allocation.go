@@ -1,0 +1,81 @@
+package state
+
+import (
+	"iter"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/state/table"
+)
+
+// allocationTables are the tables about allocations.
+type allocationTables struct {
+	allocs           *byID[*api.Allocation]
+	allocsJob        *table.Index[jobID, string, *api.Allocation]
+	allocsNode       *table.Index[string, string, *api.Allocation]
+	allocsEval       *table.Index[string, string, *api.Allocation]
+	allocsDeployment *table.Index[string, string, *api.Allocation]
+	usage            *byID[*NodeUsage]
+}
+
+func newAllocationTables(s *table.Store) allocationTables {
+	var t allocationTables
+	t.allocs = addByID(s, TableAllocations, func(a *api.Allocation) string { return a.ID }, func(a *api.Allocation) uint64 { return a.ModifyIndex })
+	t.allocsJob = table.AddIndex(t.allocs, "job", compareJobID, func(a *api.Allocation, dst []jobID) []jobID {
+		return append(dst, jobID{Namespace: a.Namespace, ID: a.JobID})
+	})
+	t.allocsNode = table.AddIndex(t.allocs, "node", compareString, func(a *api.Allocation, dst []string) []string { return append(dst, a.NodeID) })
+	t.allocsEval = table.AddIndex(t.allocs, "eval", compareString, func(a *api.Allocation, dst []string) []string { return append(dst, a.EvalID) })
+	t.allocsDeployment = table.AddIndex(t.allocs, "deployment", compareString, func(a *api.Allocation, dst []string) []string {
+		if a.DeploymentID == "" {
+			return dst
+		}
+		return append(dst, a.DeploymentID)
+	})
+	t.usage = addByID(s, TableNodeUsage, func(u *NodeUsage) string { return u.NodeID }, nil)
+	return t
+}
+
+// Allocation returns the allocation with the ID.
+func (r Reader) Allocation(id string) (*api.Allocation, bool) { return r.t.allocs.Get(r.r, id) }
+
+// Allocations returns every allocation, by ID.
+func (r Reader) Allocations() iter.Seq[*api.Allocation] { return r.t.allocs.All(r.r) }
+
+// AllocationsFrom returns the allocations from an ID on, that one included.
+func (r Reader) AllocationsFrom(id string) iter.Seq[*api.Allocation] {
+	return r.t.allocs.From(r.r, id)
+}
+
+// AllocationCount returns how many allocations there are.
+func (r Reader) AllocationCount() int { return r.t.allocs.Len(r.r) }
+
+// AllocationsByPrefix returns the allocations whose ID starts with prefix.
+func (r Reader) AllocationsByPrefix(prefix string) iter.Seq[*api.Allocation] {
+	return prefixed(r.t.allocs, r.r, prefix)
+}
+
+// AllocationsByJob returns the allocations of all versions of a job.
+func (r Reader) AllocationsByJob(namespace, id string) iter.Seq[*api.Allocation] {
+	return r.t.allocsJob.Range(r.r, jobID{Namespace: namespace, ID: id})
+}
+
+// AllocationsByNode returns the allocations of a node, also those that are over.
+func (r Reader) AllocationsByNode(nodeID string) iter.Seq[*api.Allocation] {
+	return r.t.allocsNode.Range(r.r, nodeID)
+}
+
+// AllocationsByEval returns the allocations that an evaluation placed.
+func (r Reader) AllocationsByEval(evalID string) iter.Seq[*api.Allocation] {
+	return r.t.allocsEval.Range(r.r, evalID)
+}
+
+// AllocationsByDeployment returns the allocations of a deployment.
+func (r Reader) AllocationsByDeployment(id string) iter.Seq[*api.Allocation] {
+	return r.t.allocsDeployment.Range(r.r, id)
+}
+
+// NodeUsage returns what the allocations of a node take of it.
+func (r Reader) NodeUsage(nodeID string) (*NodeUsage, bool) { return r.t.usage.Get(r.r, nodeID) }
+
+// NodeUsages returns the usage of every node that has any.
+func (r Reader) NodeUsages() iter.Seq[*NodeUsage] { return r.t.usage.All(r.r) }

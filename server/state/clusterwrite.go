@@ -1,0 +1,81 @@
+package state
+
+import "github.com/seraihq/serai/api"
+
+// PutNode writes a node.
+func (tx *Tx) PutNode(n *api.Node) {
+	n.CreateIndex, n.ModifyIndex = tx.Index(), tx.Index()
+	if old, ok := tx.Node(n.ID); ok {
+		n.CreateIndex = old.CreateIndex
+	}
+	tx.t.nodes.Put(tx.tx, n)
+}
+
+// DeleteNode removes a node.
+func (tx *Tx) DeleteNode(id string) bool {
+	_, ok := tx.t.nodes.Delete(tx.tx, id)
+	return ok
+}
+
+// PutNodePool writes a node pool.
+func (tx *Tx) PutNodePool(p *api.NodePool) {
+	p.CreateIndex, p.ModifyIndex = tx.Index(), tx.Index()
+	if old, ok := tx.NodePool(p.Name); ok {
+		p.CreateIndex = old.CreateIndex
+	}
+	tx.t.pools.Put(tx.tx, p)
+}
+
+// DeleteNodePool removes a node pool.
+func (tx *Tx) DeleteNodePool(name string) bool {
+	_, ok := tx.t.pools.Delete(tx.tx, name)
+	return ok
+}
+
+// PutNamespace writes a namespace.
+func (tx *Tx) PutNamespace(n *api.Namespace) {
+	n.CreateIndex, n.ModifyIndex = tx.Index(), tx.Index()
+	if old, ok := tx.Namespace(n.Name); ok {
+		n.CreateIndex = old.CreateIndex
+	}
+	tx.t.namespaces.Put(tx.tx, n)
+}
+
+// DeleteNamespace removes a namespace.
+func (tx *Tx) DeleteNamespace(name string) bool {
+	_, ok := tx.t.namespaces.Delete(tx.tx, name)
+	return ok
+}
+
+// PutSchedulerConfig writes the scheduler's configuration.
+func (tx *Tx) PutSchedulerConfig(c *api.SchedulerConfiguration) {
+	c.CreateIndex, c.ModifyIndex = tx.Index(), tx.Index()
+	if old, ok := tx.t.config.Get(tx.r, ""); ok {
+		c.CreateIndex = old.CreateIndex
+	}
+	tx.t.config.Put(tx.tx, c)
+}
+
+// PutClusterMeta writes the cluster's identity.
+func (tx *Tx) PutClusterMeta(m *ClusterMeta) {
+	m.CreateIndex, m.ModifyIndex = tx.Index(), tx.Index()
+	if old, ok := tx.ClusterMeta(); ok {
+		m.CreateIndex = old.CreateIndex
+	}
+	tx.t.meta.Put(tx.tx, m)
+}
+
+// PutDeployment writes a deployment.
+func (tx *Tx) PutDeployment(d *api.Deployment) {
+	d.CreateIndex, d.ModifyIndex = tx.Index(), tx.Index()
+	if old, ok := tx.Deployment(d.ID); ok {
+		d.CreateIndex = old.CreateIndex
+	}
+	tx.t.deployments.Put(tx.tx, d)
+}
+
+// DeleteDeployment removes a deployment.
+func (tx *Tx) DeleteDeployment(id string) bool {
+	_, ok := tx.t.deployments.Delete(tx.tx, id)
+	return ok
+}
