@@ -80,6 +80,12 @@ type WriteOptions struct {
 	IdempotencyToken string `query:"idempotency_token" json:"-"`
 }
 
+// Options gives the options that a read's request embeds.
+func (q *QueryOptions) Options() *QueryOptions { return q }
+
+// Writing gives the options that a write's request embeds.
+func (w *WriteOptions) Writing() *WriteOptions { return w }
+
 // Meta is what a response says beside its body.
 type Meta struct {
 	Index       uint64   // X-Nomad-Index
