@@ -1,0 +1,108 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Identity is what a node proves itself with. It is kept in two small files of
+// its own, so that it outlives a damaged state file.
+type Identity struct {
+	ID       string
+	SecretID string
+}
+
+const (
+	idFile     = "client-id"
+	secretFile = "secret-id"
+	keyMeta    = "meta"
+)
+
+var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// Identity gives the node's identity, made when there is none yet.
+func (s *Store) Identity() (Identity, error) {
+	id, err := s.identityFile(idFile)
+	if err != nil {
+		return Identity{}, err
+	}
+	secret, err := s.identityFile(secretFile)
+	return Identity{ID: id, SecretID: secret}, err
+}
+
+func (s *Store) identityFile(name string) (string, error) {
+	path := filepath.Join(s.dir, name)
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("node identity: %w", err)
+	}
+	if id := strings.TrimSpace(string(b)); uuidForm.MatchString(id) {
+		return id, nil
+	}
+	if err == nil {
+		s.logger.Warn("the node's identity cannot be read: a new one is made", "path", path)
+	}
+	id := uuid.NewString()
+	return id, writeFile(path, id+"\n")
+}
+
+// writeFile replaces a file so that it survives the end of the machine.
+func writeFile(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return fmt.Errorf("node identity: %w", err)
+	}
+	_, err = f.WriteString(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("node identity: %w", err)
+	}
+	return nil
+}
+
+// PutMeta keeps the node's dynamic metadata; nil values are unset on purpose.
+func (s *Store) PutMeta(meta map[string]*string) error {
+	b := s.Batch()
+	b.put(bucketNode, keyMeta, meta)
+	if err := b.Write(); err != nil {
+		return err
+	}
+	return s.Sync()
+}
+
+// Meta gives the node's dynamic metadata.
+func (s *Store) Meta() (map[string]*string, error) {
+	meta := map[string]*string{}
+	_, err := s.get(bucketNode, keyMeta, &meta)
+	return meta, err
+}
+
+// SaveDriver keeps a driver's reattach data, replacing what was there; empty
+// data deletes it.
+func (s *Store) SaveDriver(name string, data []byte) error {
+	b := s.Batch()
+	if len(data) == 0 {
+		b.delete(bucketDrivers, name)
+	} else {
+		b.put(bucketDrivers, name, data)
+	}
+	return b.Write()
+}
+
+// LoadDriver gives a driver's reattach data, or nothing.
+func (s *Store) LoadDriver(name string) ([]byte, error) {
+	var data []byte
+	_, err := s.get(bucketDrivers, name, &data)
+	return data, err
+}
