@@ -43,15 +43,8 @@ func Capacity(n *api.Node) Usage {
 // may be used (see api.Node.Ready). Neither usage is changed.
 func Check(n *api.Node, used, add *Usage) (dimension string, ok bool) {
 	has := Capacity(n)
-	switch {
-	case used.CPU+add.CPU > has.CPU:
-		return DimensionCPU, false
-	case used.Memory+add.Memory > has.Memory:
-		return DimensionMemory, false
-	case used.Disk+add.Disk > has.Disk:
-		return DimensionDisk, false
-	case has.Allocs > 0 && used.Allocs+add.Allocs > has.Allocs:
-		return DimensionMaxAllocs, false
+	if dimension, ok := Amounts(&has, used, add); !ok {
+		return dimension, false
 	}
 	for _, c := range add.Cores {
 		if !slices.Contains(has.Cores, c) || slices.Contains(used.Cores, c) {
@@ -63,6 +56,22 @@ func Check(n *api.Node, used, add *Usage) (dimension string, ok bool) {
 	}
 	if p, ok := portsFree(n, used, add); !ok {
 		return "network: port " + strconv.Itoa(int(p)) + " is in use", false
+	}
+	return "", true
+}
+
+// Amounts says whether a node that has so much and is used as given has room
+// for more, as far as mere amounts go: CPU, memory, disk, number of allocations.
+func Amounts(has, used, add *Usage) (dimension string, ok bool) {
+	switch {
+	case used.CPU+add.CPU > has.CPU:
+		return DimensionCPU, false
+	case used.Memory+add.Memory > has.Memory:
+		return DimensionMemory, false
+	case used.Disk+add.Disk > has.Disk:
+		return DimensionDisk, false
+	case has.Allocs > 0 && used.Allocs+add.Allocs > has.Allocs:
+		return DimensionMaxAllocs, false
 	}
 	return "", true
 }
@@ -90,16 +99,16 @@ func portsFree(n *api.Node, used, add *Usage) (uint16, bool) {
 	}
 	reserved := ReservedPorts(n)
 	for i, p := range add.Ports {
-		if reserved.Has(p.Number) || collides(used.Ports, p) || collides(add.Ports[:i], p) {
+		if reserved.Has(p.Number) || Collides(used.Ports, p) || Collides(add.Ports[:i], p) {
 			return p.Number, false
 		}
 	}
 	return 0, true
 }
 
-// collides says whether a port is taken: the same number on the same address,
-// or on every address.
-func collides(taken []Port, p Port) bool {
+// Collides says whether a port is among those taken, which are sorted: the same
+// number on the same address, or on every address.
+func Collides(taken []Port, p Port) bool {
 	i, _ := slices.BinarySearchFunc(taken, Port{Number: p.Number}, comparePorts)
 	for ; i < len(taken) && taken[i].Number == p.Number; i++ {
 		if taken[i].IP == p.IP || taken[i].IP == "" || p.IP == "" {

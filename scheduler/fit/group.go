@@ -4,8 +4,9 @@ import "github.com/seraihq/serai/api"
 
 // Resources gives what an allocation of a group is given when it needs neither
 // ports nor cores nor devices of its own (see WithPorts). The result is made
-// from the group alone, so that every server makes the same.
-func Resources(g *api.TaskGroup) *api.AllocatedResources {
+// from the group alone, so that every server makes the same. Unless the cluster
+// or node pool allows oversubscription, memory_max is left out.
+func Resources(g *api.TaskGroup, oversubscribe bool) *api.AllocatedResources {
 	r := &api.AllocatedResources{
 		Tasks:          make(map[string]*api.AllocatedTaskResources, len(g.Tasks)),
 		TaskLifecycles: make(map[string]*api.TaskLifecycle, len(g.Tasks)),
@@ -18,7 +19,9 @@ func Resources(g *api.TaskGroup) *api.AllocatedResources {
 		if t.Resources != nil {
 			a.Cpu.CpuShares = int64(t.Resources.CPU)
 			a.Memory.MemoryMB = int64(t.Resources.MemoryMB)
-			a.Memory.MemoryMaxMB = int64(t.Resources.MemoryMaxMB)
+			if oversubscribe {
+				a.Memory.MemoryMaxMB = int64(t.Resources.MemoryMaxMB)
+			}
 		}
 		r.Tasks[t.Name] = a
 		r.TaskLifecycles[t.Name] = t.Lifecycle

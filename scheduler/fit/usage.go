@@ -171,5 +171,7 @@ func (u *Usage) Empty() bool {
 }
 
 // Counts says whether an allocation takes resources of its node: it does until
-// it is over or the servers want it gone.
-func Counts(a *api.Allocation) bool { return !a.Terminal() }
+// its client says that it is over, also while the client is stopping it, so that
+// nobody is given a port that is still bound. Only the allocation that replaces
+// it may be placed in its room, since that one waits for it on the node.
+func Counts(a *api.Allocation) bool { return !a.ClientTerminal() }

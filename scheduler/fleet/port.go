@@ -1,0 +1,181 @@
+package fleet
+
+import (
+	"net/netip"
+	"strconv"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/scheduler/fit"
+)
+
+// Range of dynamic ports of a node that does not say.
+const (
+	defaultMinDynamicPort = 20000
+	defaultMaxDynamicPort = 32000
+)
+
+// network is what a row's node says of its ports.
+type network struct {
+	address  string // of the default host network
+	present  bool
+	hosts    map[string]hostNetwork
+	reserved fit.PortRanges
+	min, max int
+}
+
+type hostNetwork struct {
+	address  string
+	reserved fit.PortRanges
+}
+
+func networkOf(n *api.Node) network {
+	w := network{min: defaultMinDynamicPort, max: defaultMaxDynamicPort, reserved: fit.ReservedPorts(n)}
+	r := n.NodeResources
+	if r == nil {
+		return w
+	}
+	if r.MinDynamicPort > 0 {
+		w.min = r.MinDynamicPort
+	}
+	if r.MaxDynamicPort > 0 {
+		w.max = r.MaxDynamicPort
+	}
+	w.min, w.max = max(w.min, 1), min(w.max, 65535)
+	for _, x := range r.Networks {
+		if x.Mode == "" || x.Mode == "host" {
+			w.address, w.present = x.IP, true
+			break
+		}
+	}
+	for name, h := range n.HostNetworks {
+		if w.hosts == nil {
+			w.hosts = map[string]hostNetwork{}
+		}
+		w.hosts[name] = hostNetwork{address: hostAddress(r.Networks, h), reserved: fit.ParsePorts(h.ReservedPorts)}
+	}
+	return w
+}
+
+// hostAddress finds the node's address in a named network: one within the CIDR
+// or on the interface, else the address that the CIDR itself names.
+func hostAddress(networks []*api.NetworkResource, h *api.HostNetworkInfo) string {
+	prefix, err := netip.ParsePrefix(h.CIDR)
+	for _, x := range networks {
+		ip, ipErr := netip.ParseAddr(x.IP)
+		if err == nil && ipErr == nil && prefix.Contains(ip) || err != nil && h.Interface != "" && x.Device == h.Interface {
+			return x.IP
+		}
+	}
+	if err == nil && prefix.IsSingleIP() {
+		return prefix.Addr().String()
+	}
+	return ""
+}
+
+// PortAsk asks for a port on the host.
+type PortAsk struct {
+	Label           string
+	Static          int // 0: any of the dynamic range
+	To              int
+	HostNetwork     string // empty or "default": the node's own
+	IgnoreCollision bool
+}
+
+// Ports chooses ports on a row. If it cannot, it says why, in the form of a
+// dimension that is exhausted. The seed decides which dynamic ports.
+func (f *Fleet) Ports(row int32, asks []PortAsk, seed uint64) (ports []api.PortMapping, exhausted string) {
+	w := &f.net[row]
+	if !w.present {
+		return nil, "network: no networks available"
+	}
+	c := chooser{net: w, used: f.used[row].Ports, seed: seed}
+	ports = make([]api.PortMapping, len(asks))
+	for pass := range 2 { // static ports first, so that no dynamic one takes them
+		for i, a := range asks {
+			if (a.Static == 0) != (pass == 1) {
+				continue
+			}
+			m, why := c.choose(a)
+			if why != "" {
+				return nil, why
+			}
+			ports[i] = m
+		}
+	}
+	return ports, ""
+}
+
+type chooser struct {
+	net   *network
+	used  []fit.Port
+	taken []fit.Port
+	seed  uint64
+}
+
+func (c *chooser) choose(a PortAsk) (api.PortMapping, string) {
+	h := hostNetwork{address: c.net.address}
+	if a.HostNetwork != "" && a.HostNetwork != "default" {
+		var ok bool
+		if h, ok = c.net.hosts[a.HostNetwork]; !ok {
+			return api.PortMapping{}, "network: no addresses available for \"" + a.HostNetwork + "\" network"
+		}
+	}
+	port := a.Static
+	if port == 0 {
+		if port = c.dynamic(h); port == 0 {
+			return api.PortMapping{}, "network: dynamic port selection failed"
+		}
+	} else if !a.IgnoreCollision && !c.free(h, port) {
+		return api.PortMapping{}, "network: reserved port collision " + a.Label + "=" + strconv.Itoa(port)
+	}
+	if !a.IgnoreCollision {
+		c.taken = append(c.taken, fit.Port{Number: uint16(port), IP: h.address})
+	}
+	to := a.To
+	if to < 0 {
+		to = port
+	}
+	return api.PortMapping{Label: a.Label, Value: port, To: to, HostIP: h.address, IgnoreCollision: a.IgnoreCollision}, ""
+}
+
+// dynamic starts at a place that the seed decides, so that a port that was
+// just given up is not used again at once.
+func (c *chooser) dynamic(h hostNetwork) int {
+	size := c.net.max - c.net.min + 1
+	if size <= 0 {
+		return 0
+	}
+	c.seed = mix(c.seed)
+	first := int(c.seed % uint64(size))
+	for i := range size {
+		port := c.net.min + (first+i)%size
+		if c.free(h, port) {
+			return port
+		}
+	}
+	return 0
+}
+
+func (c *chooser) free(h hostNetwork, port int) bool {
+	if port < 1 || port > 65535 {
+		return false
+	}
+	p := fit.Port{Number: uint16(port), IP: h.address}
+	if c.net.reserved.Has(p.Number) || h.reserved.Has(p.Number) || fit.Collides(c.used, p) {
+		return false
+	}
+	for _, t := range c.taken {
+		if t.Number == p.Number && (t.IP == p.IP || t.IP == "" || p.IP == "") {
+			return false
+		}
+	}
+	return true
+}
+
+// mix is the finalizer of splitmix64.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
