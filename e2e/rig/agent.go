@@ -1,0 +1,337 @@
+package rig
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Options say what agent to start. The zero value is a durable agent that is
+// server and client.
+type Options struct {
+	Binary   string   // the built serai
+	Dir      string   // where the agent lives; a new temporary directory when empty
+	Dev      bool     // agent -dev: nothing on disk but the allocations
+	NoClient bool     // a server alone
+	Config   string   // further configuration, HCL, merged over the rig's own
+	Env      []string // further environment
+	Args     []string // further arguments
+	Wrap     []string // command that the agent is started with, for example under a limit
+}
+
+// Agent is a running agent, or one that ran and may be started again.
+type Agent struct {
+	Mark    string // names everything that belongs to this agent
+	Dir     string // holds data, log and configuration
+	Address string // http://127.0.0.1:port
+	Ports   Ports
+
+	opts   Options
+	ownDir bool
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error // how the process ended, valid after done
+}
+
+// Ports are the ports an agent was given.
+type Ports struct {
+	HTTP, RPC, Serf int
+	MinDynamic      int // first of 150 dynamic ports
+}
+
+var counter atomic.Int64
+
+// New prepares an agent and starts nothing.
+func New(opts Options) (*Agent, error) {
+	var id [4]byte
+	rand.Read(id[:])
+	a := &Agent{Mark: "serai-e2e-" + hex.EncodeToString(id[:]), opts: opts, Dir: opts.Dir}
+	if a.Dir == "" {
+		dir, err := os.MkdirTemp("", a.Mark+"-")
+		if err != nil {
+			return nil, err
+		}
+		a.Dir, a.ownDir = dir, true
+	}
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	a.Ports = Ports{HTTP: ports[0], RPC: ports[1], Serf: ports[2], MinDynamic: 20000 + int(counter.Add(1)-1)%70*150}
+	a.Address = fmt.Sprintf("http://127.0.0.1:%d", a.Ports.HTTP)
+	if err := os.MkdirAll(filepath.Join(a.Dir, "tmp"), 0o755); err != nil {
+		return nil, err
+	}
+	return a, os.WriteFile(a.ConfigPath(), []byte(a.baseConfig()), 0o600)
+}
+
+// Start prepares an agent, starts it and waits until it is ready.
+func Start(ctx context.Context, opts Options) (*Agent, error) {
+	a, err := New(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Launch(); err != nil {
+		return a, err
+	}
+	return a, a.Ready(ctx)
+}
+
+// freePorts finds ports that nothing listens on. Another process may take one
+// before it is used; the agent then fails to start with a message that says so.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, 0, n)
+	for len(ports) < n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() // all are held until all are chosen
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// DataDir is the agent's data directory.
+func (a *Agent) DataDir() string { return filepath.Join(a.Dir, "data") }
+
+// ConfigPath is the configuration that the rig wrote.
+func (a *Agent) ConfigPath() string { return filepath.Join(a.Dir, "rig.hcl") }
+
+// LogPath is where the agent's output goes.
+func (a *Agent) LogPath() string { return filepath.Join(a.Dir, "agent.log") }
+
+// Log gives the agent's output up to now.
+func (a *Agent) Log() string {
+	b, err := os.ReadFile(a.LogPath())
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+func (a *Agent) baseConfig() string {
+	data := fmt.Sprintf("data_dir = %q\n", a.DataDir())
+	if a.opts.Dev {
+		data = ""
+	}
+	return fmt.Sprintf(`name      = %q
+bind_addr = "127.0.0.1"
+%s
+ports {
+  http = %d
+  rpc  = %d
+  serf = %d
+}
+server {
+  enabled          = true
+  bootstrap_expect = 1
+}
+client {
+  enabled          = %t
+  cgroup_parent    = "/%s"
+  min_dynamic_port = %d
+  max_dynamic_port = %d
+}
+plugin "raw_exec" {
+  config { enabled = true }
+}
+plugin "mock_driver" {
+  config { enabled = true }
+}
+`, a.Mark, data, a.Ports.HTTP, a.Ports.RPC, a.Ports.Serf, !a.opts.NoClient, a.Mark, a.Ports.MinDynamic, a.Ports.MinDynamic+149)
+}
+
+// Launch starts the process and does not wait for it to be ready.
+func (a *Agent) Launch() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cmd != nil && !closed(a.done) {
+		return errors.New("the agent runs already")
+	}
+	args := append(append([]string{}, a.opts.Wrap...), a.opts.Binary, "agent")
+	if a.opts.Dev {
+		args = append(args, "-dev")
+	}
+	args = append(args, "-config", a.ConfigPath())
+	if a.opts.Config != "" {
+		extra := filepath.Join(a.Dir, "extra.hcl")
+		if err := os.WriteFile(extra, []byte(a.opts.Config), 0o600); err != nil {
+			return err
+		}
+		args = append(args, "-config", extra)
+	}
+	args = append(args, a.opts.Args...)
+	log, err := os.OpenFile(a.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	fmt.Fprintf(log, "--- rig: start %s\n", strings.Join(args, " "))
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(a.Environ(), a.opts.Env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C at the tests is not for the agent
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	a.cmd, a.done = cmd, done
+	go func() {
+		err := cmd.Wait()
+		a.mu.Lock()
+		a.err = err
+		a.mu.Unlock()
+		close(done)
+	}()
+	return nil
+}
+
+// Environ is the environment of the agent and of commands that talk to it.
+func (a *Agent) Environ() []string {
+	env := []string{"SERAI_E2E_MARK=" + a.Mark, "TMPDIR=" + filepath.Join(a.Dir, "tmp"), "SERAI_ADDR=" + a.Address}
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if strings.HasPrefix(name, "NOMAD_") || strings.HasPrefix(name, "SERAI_") || name == "TMPDIR" {
+			continue
+		}
+		env = append(env, kv)
+	}
+	return env
+}
+
+// PID is the process ID of the agent.
+func (a *Agent) PID() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cmd == nil || a.cmd.Process == nil {
+		return 0
+	}
+	return a.cmd.Process.Pid
+}
+
+// Done is closed when the process has ended.
+func (a *Agent) Done() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.done
+}
+
+// Signal sends a signal to the agent's process alone.
+func (a *Agent) Signal(s syscall.Signal) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cmd == nil || closed(a.done) {
+		return os.ErrProcessDone
+	}
+	return a.cmd.Process.Signal(s)
+}
+
+// Kill ends the agent with SIGKILL and waits for its end. What it started lives on.
+func (a *Agent) Kill() error {
+	if err := a.Signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-a.Done()
+	return nil
+}
+
+// Stop sends a signal and gives the exit code; the process has 30 seconds.
+func (a *Agent) Stop(s syscall.Signal) (int, error) {
+	if err := a.Signal(s); err != nil {
+		return -1, err
+	}
+	return a.Wait(30 * time.Second)
+}
+
+// Wait gives the exit code of a process that ends by itself.
+func (a *Agent) Wait(limit time.Duration) (int, error) {
+	select {
+	case <-a.Done():
+	case <-time.After(limit):
+		return -1, fmt.Errorf("the agent did not end within %s", limit)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cmd.ProcessState.ExitCode(), nil
+}
+
+// Ready waits until the agent answers, has a leader and (with a client) a
+// ready node.
+func (a *Agent) Ready(ctx context.Context) error {
+	path := "/v1/nodes"
+	if a.opts.NoClient {
+		path = "/v1/status/leader"
+	}
+	last := "no answer yet"
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		body, err := a.get(ctx, path)
+		switch {
+		case err != nil:
+			last = err.Error()
+		case a.opts.NoClient && len(strings.TrimSpace(string(body))) > 2,
+			!a.opts.NoClient && strings.Contains(string(body), `"Status":"ready"`):
+			return nil
+		default:
+			last = string(body)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the agent is not ready: %w; last answer of %s: %s", ctx.Err(), path, last)
+		case <-a.Done():
+			return fmt.Errorf("the agent ended before it was ready: %s", tail(a.Log(), 30))
+		case <-tick.C:
+		}
+	}
+}
+
+var quick = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
+
+func (a *Agent) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.Address+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := quick.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", path, resp.Status, body)
+	}
+	return body, err
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// tail gives the last n lines of a text.
+func tail(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
