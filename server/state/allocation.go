@@ -79,3 +79,14 @@ func (r Reader) NodeUsage(nodeID string) (*NodeUsage, bool) { return r.t.usage.G
 
 // NodeUsages returns the usage of every node that has any.
 func (r Reader) NodeUsages() iter.Seq[*NodeUsage] { return r.t.usage.All(r.r) }
+
+// AllocationsIn returns the allocations of a namespace, by job and ID.
+func (r Reader) AllocationsIn(namespace string) iter.Seq[*api.Allocation] {
+	return func(yield func(*api.Allocation) bool) {
+		for id, a := range r.t.allocsJob.From(r.r, jobID{Namespace: namespace}) {
+			if id.Namespace != namespace || !yield(a) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package fsm
+
+import (
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/scheduler/fit"
+)
+
+// Reasons for refusing what does not fail for capacity.
+const (
+	refusedNoNode    = "node is gone"
+	refusedNotReady  = "node is not ready for new allocations"
+	refusedNoVersion = "job version or group is gone"
+	refusedExists    = "allocation exists already"
+	refusedNoAlloc   = "allocation is gone or over"
+	refusedAllOrNone = "another placement of the plan was refused"
+)
+
+// verify checks the plan against the state as it is now, and returns the
+// placements that hold. A placement that is refused keeps the allocation that
+// it was to replace, whose room is then not free for others: so it starts over
+// until nothing more is refused.
+func (p *planner) verify(job *api.Job) []verified {
+	replaced := map[string]string{} // stopped allocation → placement
+	for i := range p.plan.Placements {
+		if pl := &p.plan.Placements[i]; pl.Previous != "" {
+			replaced[pl.Previous] = pl.ID
+		}
+	}
+	for {
+		before := len(p.refused)
+		places := p.attempt()
+		if p.plan.AllAtOnce && len(p.result.Refused) > 0 {
+			p.refuseRest(places, replaced)
+			return nil
+		}
+		for i := range p.plan.Stops {
+			s := &p.plan.Stops[i]
+			if by, ok := replaced[s.AllocID]; ok && p.refused[by] && s.ClientStatus == "" {
+				p.refused[s.AllocID] = true
+			}
+		}
+		if len(p.refused) == before {
+			return places
+		}
+	}
+}
+
+// refuseRest refuses what was still standing of a plan of all or none.
+func (p *planner) refuseRest(places []verified, replaced map[string]string) {
+	for i := range places {
+		p.refuse(places[i].ID, places[i].NodeID, refusedAllOrNone)
+	}
+	for i := range p.plan.Stops {
+		if s := &p.plan.Stops[i]; replaced[s.AllocID] != "" && s.ClientStatus == "" {
+			p.refused[s.AllocID] = true
+		}
+	}
+}
+
+func (p *planner) refuse(allocID, nodeID, reason string) {
+	if !p.refused[allocID] {
+		p.refused[allocID] = true
+		p.result.Refused = append(p.result.Refused, Refusal{allocID, nodeID, reason})
+	}
+}
+
+// attempt tries the plan on a copy of what the nodes have in use.
+func (p *planner) attempt() []verified {
+	room := roomAfter{p: p, used: map[string]*fit.Usage{}}
+	for i := range p.plan.Stops {
+		s := &p.plan.Stops[i]
+		if a, ok := p.tx.Allocation(s.AllocID); ok && !p.refused[s.AllocID] && fit.Counts(a) && (!s.Keep || s.ClientStatus == api.AllocClientLost) {
+			u := fit.Of(a.AllocatedResources)
+			room.of(a.NodeID).Sub(&u)
+		}
+	}
+	for i := range p.plan.Updates {
+		if u := &p.plan.Updates[i]; !p.refused[u.AllocID] {
+			p.tryUpdate(u, &room)
+		}
+	}
+	places := make([]verified, 0, len(p.plan.Placements))
+	for i := range p.plan.Placements {
+		pl := &p.plan.Placements[i]
+		if p.refused[pl.ID] {
+			continue
+		}
+		v, reason := p.try(pl, &room)
+		if reason != "" {
+			p.refuse(pl.ID, pl.NodeID, reason)
+			continue
+		}
+		places = append(places, v)
+	}
+	return places
+}
+
+// roomAfter is what nodes have in use while a plan is tried.
+type roomAfter struct {
+	p    *planner
+	used map[string]*fit.Usage
+}
+
+func (r *roomAfter) of(nodeID string) *fit.Usage {
+	if u, ok := r.used[nodeID]; ok {
+		return u
+	}
+	u := r.p.tx.Usage(nodeID).Usage.Clone()
+	r.used[nodeID] = u
+	return u
+}
+
+func (p *planner) tryUpdate(u *InPlace, room *roomAfter) {
+	a, ok := p.tx.Allocation(u.AllocID)
+	if !ok || a.Terminal() {
+		p.refuse(u.AllocID, "", refusedNoAlloc)
+		return
+	}
+	_, base := p.group(u.Version, a.TaskGroup)
+	node, exists := p.tx.Node(a.NodeID)
+	switch {
+	case base == nil:
+		p.refuse(u.AllocID, a.NodeID, refusedNoVersion)
+		return
+	case !exists:
+		p.refuse(u.AllocID, a.NodeID, refusedNoNode)
+		return
+	}
+	old, now := fit.Of(a.AllocatedResources), fit.Of(keepGrants(base, a.AllocatedResources))
+	used := room.of(a.NodeID)
+	used.Sub(&old)
+	if dimension, ok := fit.Check(node, used, &now); !ok {
+		p.refuse(u.AllocID, a.NodeID, dimension)
+		used.Add(&old)
+		return
+	}
+	used.Add(&now)
+}
+
+func (p *planner) try(pl *Placement, room *roomAfter) (v verified, reason string) {
+	v.Placement = pl
+	node, ok := p.tx.Node(pl.NodeID)
+	switch {
+	case !ok:
+		return v, refusedNoNode
+	case !node.Ready():
+		return v, refusedNotReady
+	}
+	if _, exists := p.tx.Allocation(pl.ID); exists {
+		return v, refusedExists
+	}
+	job, base := p.group(pl.Version, pl.Group)
+	if base == nil {
+		return v, refusedNoVersion
+	}
+	v.node, v.job, v.group = node, job, job.LookupTaskGroup(pl.Group)
+	v.resources = withGrants(fit.WithPorts(base, v.group, pl.Ports), pl.Tasks)
+	add := fit.Of(v.resources)
+	used := room.of(pl.NodeID)
+	if dimension, ok := fit.Check(node, used, &add); !ok {
+		return v, dimension
+	}
+	used.Add(&add)
+	return v, ""
+}
+
+// withGrants gives tasks their cores and devices. base is not changed.
+func withGrants(base *api.AllocatedResources, grants []TaskGrant) *api.AllocatedResources {
+	if len(grants) == 0 {
+		return base
+	}
+	r := *base
+	r.Tasks = make(map[string]*api.AllocatedTaskResources, len(base.Tasks))
+	for name, t := range base.Tasks {
+		r.Tasks[name] = t
+	}
+	for _, g := range grants {
+		old, ok := r.Tasks[g.Task]
+		if !ok {
+			continue
+		}
+		t := *old
+		t.Cpu.ReservedCores, t.Devices = g.Cores, g.Devices
+		if g.CPUShares > 0 {
+			t.Cpu.CpuShares = g.CPUShares
+		}
+		r.Tasks[g.Task] = &t
+	}
+	return &r
+}
+
+// keepGrants gives what a group is given, with the ports, cores and devices
+// that an allocation holds already.
+func keepGrants(base, held *api.AllocatedResources) *api.AllocatedResources {
+	if base == nil || held == nil {
+		return base
+	}
+	var grants []TaskGrant
+	for name, t := range held.Tasks {
+		if len(t.Cpu.ReservedCores) > 0 || len(t.Devices) > 0 {
+			g := TaskGrant{Task: name, Cores: t.Cpu.ReservedCores, Devices: t.Devices}
+			if len(t.Cpu.ReservedCores) > 0 {
+				g.CPUShares = t.Cpu.CpuShares
+			}
+			grants = append(grants, g)
+		}
+	}
+	r := withGrants(base, grants)
+	if len(held.Shared.Ports) > 0 || len(held.Shared.Networks) > 0 {
+		c := *r
+		c.Shared.Ports, c.Shared.Networks = held.Shared.Ports, held.Shared.Networks
+		return &c
+	}
+	return r
+}

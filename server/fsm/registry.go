@@ -1,0 +1,151 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/seraihq/serai/internal/wire"
+	"github.com/seraihq/serai/server/state"
+)
+
+// Number identifies a command in the log. A number is never reused.
+type Number uint16
+
+// Command is an intent in the log.
+type Command interface {
+	// apply does what the command says. An error refuses the command: nothing
+	// of the transaction is kept.
+	apply(tx *state.Tx) (result any, err error)
+}
+
+// compact is a command with an encoding of its own.
+type compact interface {
+	encode(w *wire.Writer) error
+	decode(r *wire.Reader)
+}
+
+// definition is an entry of the registry.
+type definition struct {
+	number Number
+	name   string
+	new    func() Command
+}
+
+// define makes a registry entry for the command type C, of which *C is a
+// Command.
+func define[C any, P interface {
+	*C
+	Command
+}](number Number, name string) definition {
+	return definition{number, name, func() Command { return P(new(C)) }}
+}
+
+// definitions lists every command there is. Add at the end; take none away.
+var definitions = []definition{
+	define[JobRegister](1, "JobRegister"),
+	define[JobDeregister](2, "JobDeregister"),
+	define[JobStability](3, "JobStability"),
+	define[JobVersionTag](4, "JobVersionTag"),
+	define[EvalUpsert](5, "EvalUpsert"),
+	define[EvalDelete](6, "EvalDelete"),
+	define[PlanApply](7, "PlanApply"),
+	define[AllocUpdate](8, "AllocUpdate"),
+	define[AllocDesiredTransition](9, "AllocDesiredTransition"),
+	define[NodeRegister](10, "NodeRegister"),
+	define[NodeStatus](11, "NodeStatus"),
+	define[NodeEligibility](12, "NodeEligibility"),
+	define[NodeDeregister](13, "NodeDeregister"),
+	define[NodePoolUpsert](14, "NodePoolUpsert"),
+	define[NodePoolDelete](15, "NodePoolDelete"),
+	define[NamespaceUpsert](16, "NamespaceUpsert"),
+	define[NamespaceDelete](17, "NamespaceDelete"),
+	define[SchedulerConfigSet](18, "SchedulerConfigSet"),
+	define[ScaleEvent](19, "ScaleEvent"),
+	define[Reap](20, "Reap"),
+	define[PeriodicLaunch](21, "PeriodicLaunch"),
+	define[ClusterMeta](22, "ClusterMeta"),
+	define[DeploymentUpsert](23, "DeploymentUpsert"),
+	define[DeploymentDelete](24, "DeploymentDelete"),
+}
+
+var (
+	byNumber = func() map[Number]definition {
+		m := make(map[Number]definition, len(definitions))
+		for _, d := range definitions {
+			m[d.number] = d
+		}
+		return m
+	}()
+	byType = func() map[reflect.Type]definition {
+		m := make(map[reflect.Type]definition, len(definitions))
+		for _, d := range definitions {
+			m[reflect.TypeOf(d.new())] = d
+		}
+		return m
+	}()
+)
+
+// ErrFatal is the kind of error after which a server must stop: the entry is
+// in the log and this version cannot apply it.
+var ErrFatal = errors.New("log entry cannot be applied")
+
+// Encode makes the log entry of a command (a pointer to one of the types of
+// this package).
+func Encode(c Command) ([]byte, error) {
+	d, ok := byType[reflect.TypeOf(c)]
+	if !ok {
+		return nil, fmt.Errorf("encode command %T: it is not in the registry", c)
+	}
+	head := binary.BigEndian.AppendUint16(make([]byte, 0, 512), uint16(d.number))
+	if x, ok := c.(compact); ok {
+		w := wire.NewWriter(head)
+		if err := x.encode(w); err != nil {
+			return nil, fmt.Errorf("encode command %s: %w", d.name, err)
+		}
+		return w.Bytes(), nil
+	}
+	b, err := wire.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode command %s: %w", d.name, err)
+	}
+	return append(head, b...), nil
+}
+
+// Decode reads a log entry.
+func Decode(entry []byte) (Command, error) {
+	if len(entry) < 2 {
+		return nil, fmt.Errorf("%w: an entry of %d bytes has no command number; the log is damaged, restore a snapshot", ErrFatal, len(entry))
+	}
+	number := Number(binary.BigEndian.Uint16(entry))
+	d, ok := byNumber[number]
+	if !ok {
+		return nil, fmt.Errorf("%w: command number %d is unknown to this version; run the version that wrote it, or a newer one", ErrFatal, number)
+	}
+	c := d.new()
+	if x, ok := c.(compact); ok {
+		r := wire.NewReader(entry[2:])
+		x.decode(r)
+		if err := r.End(); err != nil {
+			return nil, fmt.Errorf("%w: command %s: %w", ErrFatal, d.name, err)
+		}
+		return c, nil
+	}
+	if err := wire.Unmarshal(entry[2:], c); err != nil {
+		return nil, fmt.Errorf("%w: command %s: %w", ErrFatal, d.name, err)
+	}
+	return c, nil
+}
+
+// Name returns the name of the command in a log entry, for logs and tools.
+func Name(entry []byte) string {
+	if len(entry) >= 2 {
+		n := Number(binary.BigEndian.Uint16(entry))
+		if d, ok := byNumber[n]; ok {
+			return d.name
+		}
+		return fmt.Sprintf("unknown command %d", n)
+	}
+	return "empty entry"
+}
