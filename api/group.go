@@ -69,7 +69,7 @@ type ScalingPolicy struct {
 	Policy  map[string]any `hcl:"policy,block"`
 
 	// Label is the label of a task's scaling block: "cpu" or "mem".
-	Label string `json:"-" hcl:",label"`
+	Label string `json:"-" cbor:"Label" hcl:",label"`
 
 	// Set by the server.
 	ID          string            `hcl:"-"`

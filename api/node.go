@@ -19,7 +19,7 @@ const (
 // Node is a machine that runs allocations.
 type Node struct {
 	ID                    string
-	SecretID              Sensitive `json:"-"`
+	SecretID              Sensitive `json:"-" cbor:"SecretID"` // the binary codec carries it
 	Datacenter            string
 	Name                  string
 	HTTPAddr              string
