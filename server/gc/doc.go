@@ -1,0 +1,9 @@
+// Package gc frees what is over: evaluations, allocations, jobs, deployments
+// and nodes of which nobody will ask any more.
+//
+// Find is a pure function of a view; Collector runs it from time to time on
+// the leader and puts what it finds into Reap commands, which check everything
+// again when they are applied. What came back to life meanwhile stays.
+//
+// Run owns one goroutine, the caller's.
+package gc

@@ -1,0 +1,226 @@
+package gc
+
+import (
+	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/fsm"
+	"github.com/seraihq/serai/server/state"
+)
+
+// Thresholds say for how long something must have been over before it is freed.
+type Thresholds struct {
+	Eval       time.Duration // evaluations of services and their allocations
+	BatchEval  time.Duration // the same of batch jobs
+	Job        time.Duration
+	Node       time.Duration // since the node went down
+	Deployment time.Duration
+}
+
+// DefaultThresholds are those of Nomad.
+func DefaultThresholds() Thresholds {
+	return Thresholds{
+		Eval: time.Hour, BatchEval: 24 * time.Hour, Job: 4 * time.Hour,
+		Node: 24 * time.Hour, Deployment: time.Hour,
+	}
+}
+
+// Find gives all that is over for long enough at the time now. The zero
+// Thresholds find all that is over at all.
+func Find(v *state.View, t Thresholds, now time.Time) *fsm.Reap {
+	f := &finder{view: v, limits: t, now: now, doomed: map[string]bool{}}
+	f.jobs()
+	f.evaluations()
+	f.strays()
+	f.deployments()
+	f.nodes()
+	return &f.found
+}
+
+type finder struct {
+	view   *state.View
+	limits Thresholds
+	now    time.Time
+	found  fsm.Reap
+	doomed map[string]bool // evaluations and allocations that are in found
+}
+
+func (f *finder) olderThan(unixNano int64, limit time.Duration) bool {
+	return f.now.Sub(time.Unix(0, unixNano)) >= limit
+}
+
+func (f *finder) addEval(id string) {
+	if !f.doomed[id] {
+		f.doomed[id] = true
+		f.found.Evals = append(f.found.Evals, id)
+	}
+}
+
+func (f *finder) addAlloc(id string) {
+	if !f.doomed[id] {
+		f.doomed[id] = true
+		f.found.Allocs = append(f.found.Allocs, id)
+	}
+}
+
+// jobs finds dead jobs, with all that belongs to them.
+func (f *finder) jobs() {
+	for j := range f.view.Jobs() {
+		if j.Status != api.JobStatusDead || !f.olderThan(f.lastTouched(j), f.limits.Job) {
+			continue
+		}
+		// A template of jobs is dead only when it was stopped.
+		if (j.IsPeriodic() || j.IsParameterized()) && !j.Stop {
+			continue
+		}
+		if !f.allOver(j) {
+			continue
+		}
+		for a := range f.view.AllocationsByJob(j.Namespace, j.ID) {
+			f.addAlloc(a.ID)
+		}
+		for e := range f.view.EvaluationsByJob(j.Namespace, j.ID) {
+			f.addEval(e.ID)
+		}
+		f.found.Jobs = append(f.found.Jobs, fsm.JobRef{Namespace: j.Namespace, ID: j.ID, ModifyIndex: j.ModifyIndex})
+	}
+}
+
+// lastTouched is when a job was submitted, or when something of it last
+// changed.
+func (f *finder) lastTouched(j *api.Job) int64 {
+	last := j.SubmitTime
+	for a := range f.view.AllocationsByJob(j.Namespace, j.ID) {
+		last = max(last, a.ModifyTime)
+	}
+	for e := range f.view.EvaluationsByJob(j.Namespace, j.ID) {
+		last = max(last, e.ModifyTime)
+	}
+	return last
+}
+
+func (f *finder) allOver(j *api.Job) bool {
+	for a := range f.view.AllocationsByJob(j.Namespace, j.ID) {
+		if !f.gone(a) {
+			return false
+		}
+	}
+	for e := range f.view.EvaluationsByJob(j.Namespace, j.ID) {
+		if !e.Terminal() {
+			return false
+		}
+	}
+	return true
+}
+
+// gone says whether nothing of an allocation runs, or could.
+func (f *finder) gone(a *api.Allocation) bool {
+	if a.ClientTerminal() {
+		return true
+	}
+	if !a.ServerTerminal() {
+		return false
+	}
+	_, known := f.view.Node(a.NodeID)
+	return !known
+}
+
+// evaluations finds evaluations that are over together with what they placed.
+func (f *finder) evaluations() {
+	for e := range f.view.Evaluations() {
+		if f.doomed[e.ID] || !e.Terminal() || !f.olderThan(e.ModifyTime, f.limit(e.Type)) {
+			continue
+		}
+		keep := false
+		for a := range f.view.AllocationsByEval(e.ID) {
+			if f.doomed[a.ID] {
+				continue
+			}
+			if f.dispensable(a) {
+				f.addAlloc(a.ID)
+			} else {
+				keep = true
+			}
+		}
+		if !keep {
+			f.addEval(e.ID)
+		}
+	}
+}
+
+func (f *finder) limit(jobType string) time.Duration {
+	if jobType == api.JobTypeBatch || jobType == api.JobTypeSysbatch {
+		return f.limits.BatchEval
+	}
+	return f.limits.Eval
+}
+
+// dispensable says whether an allocation may be forgotten while its job lives.
+func (f *finder) dispensable(a *api.Allocation) bool {
+	jobType := api.JobTypeService
+	if a.Job != nil {
+		jobType = a.Job.Type
+	}
+	if !f.gone(a) || !f.olderThan(a.ModifyTime, f.limit(jobType)) {
+		return false
+	}
+	job, ok := f.view.Job(a.Namespace, a.JobID)
+	if !ok || job.Stop {
+		return true
+	}
+	// The scheduler reads from a finished allocation of a batch job that its
+	// work is done, and from a failed one that is still wanted that it failed.
+	if a.ServerTerminal() || a.NextAllocation != "" {
+		return true
+	}
+	return a.Job != nil && (a.Job.CreateIndex != job.CreateIndex || a.Job.Version < job.Version)
+}
+
+// strays finds allocations whose evaluation was freed before them.
+func (f *finder) strays() {
+	for a := range f.view.Allocations() {
+		if f.doomed[a.ID] {
+			continue
+		}
+		if _, ok := f.view.Evaluation(a.EvalID); !ok && f.dispensable(a) {
+			f.addAlloc(a.ID)
+		}
+	}
+}
+
+func (f *finder) deployments() {
+	for d := range f.view.Deployments() {
+		if !d.Active() && f.olderThan(d.ModifyTime, f.limits.Deployment) && !f.deploymentUsed(d.ID) {
+			f.found.Deployments = append(f.found.Deployments, d.ID)
+		}
+	}
+}
+
+func (f *finder) deploymentUsed(id string) bool {
+	for a := range f.view.AllocationsByDeployment(id) {
+		if !f.doomed[a.ID] && !a.Terminal() {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *finder) nodes() {
+	for n := range f.view.Nodes() {
+		if n.Status != api.NodeStatusDown || f.now.Sub(time.Unix(n.StatusUpdatedAt, 0)) < f.limits.Node {
+			continue
+		}
+		if f.nodeEmpty(n.ID) {
+			f.found.Nodes = append(f.found.Nodes, n.ID)
+		}
+	}
+}
+
+func (f *finder) nodeEmpty(id string) bool {
+	for a := range f.view.AllocationsByNode(id) {
+		if !a.Terminal() {
+			return false
+		}
+	}
+	return true
+}
