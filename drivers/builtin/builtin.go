@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/mock"
 )
 
 // Builtin is one driver of the binary.
@@ -17,7 +18,11 @@ type Builtin struct {
 }
 
 // All returns the built-in drivers in order of name.
-func All() []Builtin { return nil }
+func All() []Builtin {
+	return []Builtin{
+		{mock.Name, func(l *slog.Logger) drivers.Driver { return mock.New(l) }},
+	}
+}
 
 // Lookup returns the built-in driver of that name.
 func Lookup(name string) (Builtin, bool) {

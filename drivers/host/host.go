@@ -1,0 +1,23 @@
+// Package host is the hidden side of the binary: the modes in which it runs as a process of its own drivers rather than for people.
+//
+// main calls Main before anything else.
+package host
+
+import (
+	"log/slog"
+
+	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/builtin"
+	"github.com/seraihq/serai/drivers/plugin"
+)
+
+// Main runs this process in one of the hidden modes of the binary, when args (as os.Args) ask for one, and returns true when it is done: the
+// host process of a driver (<binary> driver-host <name>).
+func Main(args []string) (handled bool) {
+	return plugin.Main(args, func(name string, logger *slog.Logger) drivers.Driver {
+		if b, ok := builtin.Lookup(name); ok {
+			return b.New(logger)
+		}
+		return nil
+	})
+}
