@@ -200,7 +200,7 @@ func (p *Placement) encode(w *wire.Writer) error {
 		w.ID(p.Previous)
 	}
 	if len(p.Ports) > 0 {
-		encodePorts(w, p.Ports)
+		w.Ports(p.Ports)
 	}
 	if len(p.Tasks) > 0 {
 		if err := w.Object(p.Tasks); err != nil {
@@ -231,7 +231,7 @@ func (p *Placement) decode(r *wire.Reader) {
 		p.Previous = r.ID()
 	}
 	if flags&placePorts != 0 {
-		p.Ports = decodePorts(r)
+		p.Ports = r.Ports()
 	}
 	if flags&placeTasks != 0 {
 		r.Object(&p.Tasks)
@@ -246,23 +246,4 @@ func (p *Placement) decode(r *wire.Reader) {
 			p.Preempted[i] = r.ID()
 		}
 	}
-}
-
-func encodePorts(w *wire.Writer, ports []api.PortMapping) {
-	w.Uint(uint64(len(ports)))
-	for _, m := range ports {
-		w.Ref(m.Label)
-		w.Int(int64(m.Value))
-		w.Int(int64(m.To))
-		w.Ref(m.HostIP)
-		w.Bool(m.IgnoreCollision)
-	}
-}
-
-func decodePorts(r *wire.Reader) []api.PortMapping {
-	ports := makeList[api.PortMapping](r.Len())
-	for i := range ports {
-		ports[i] = api.PortMapping{Label: r.Ref(), Value: int(r.Int()), To: int(r.Int()), HostIP: r.Ref(), IgnoreCollision: r.Bool()}
-	}
-	return ports
 }

@@ -1,0 +1,198 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"iter"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/state/table"
+)
+
+// ErrSnapshot is the kind of error for a snapshot that cannot be used: cut
+// short, damaged, or written by a newer version.
+var ErrSnapshot = errors.New("snapshot cannot be used")
+
+// section is one table in a snapshot. Its number of the format is its own, so
+// that one table can change while the others stay.
+type section struct {
+	name    string
+	version uint64
+	write   func(w *snapshotWriter, v *View) error
+	read    func(r *snapshotReader, tx *Tx) error
+}
+
+// sections lists what a snapshot holds, in order: what others refer to first.
+func sections() []section {
+	return []section{
+		rows(TableClusterMeta, func(t *tables) rowTable[ClusterMeta] { return t.meta }),
+		rows(TableNamespaces, func(t *tables) rowTable[api.Namespace] { return t.namespaces }),
+		rows(TableNodePools, func(t *tables) rowTable[api.NodePool] { return t.pools }),
+		rows(TableSchedulerConfig, func(t *tables) rowTable[api.SchedulerConfiguration] { return t.config }),
+		rows(TableNodes, func(t *tables) rowTable[api.Node] { return t.nodes }),
+		rows(TableJobs, func(t *tables) rowTable[api.Job] { return t.jobs }),
+		rows(TableJobVersions, func(t *tables) rowTable[api.Job] { return t.versions }),
+		rows(TableJobSubmissions, func(t *tables) rowTable[submission] { return t.submissions }),
+		rows(TableJobSummaries, func(t *tables) rowTable[api.JobSummary] { return t.summaries }),
+		rows(TableScalingEvents, func(t *tables) rowTable[api.JobScalingEvents] { return t.scaling }),
+		rows(TablePeriodicLaunches, func(t *tables) rowTable[PeriodicLaunch] { return t.launches }),
+		rows(TableEvaluations, func(t *tables) rowTable[api.Evaluation] { return t.evals }),
+		rows(TableDeployments, func(t *tables) rowTable[api.Deployment] { return t.deployments }),
+		{name: sectionOldJobs, version: 1, write: writeOldJobs, read: readOldJobs},
+		{name: TableAllocations, version: 1, write: writeAllocations, read: readAllocations},
+	}
+}
+
+// rowTable is what a snapshot needs of a table with rows *T.
+type rowTable[T any] interface {
+	All(r table.Reader) iter.Seq[*T]
+	Put(tx *table.Tx, v *T) (*T, bool)
+	Index(r table.Reader) uint64
+	SetIndex(tx *table.Tx, index uint64)
+}
+
+// rows is a section that holds the rows of a table as CBOR.
+func rows[T any](name string, of func(*tables) rowTable[T]) section {
+	return section{name: name, version: 1,
+		write: func(w *snapshotWriter, v *View) error {
+			t := of(v.t)
+			for x := range t.All(v.r) {
+				if err := w.object(x); err != nil {
+					return err
+				}
+			}
+			return w.end(t.Index(v.r))
+		},
+		read: func(r *snapshotReader, tx *Tx) error {
+			t := of(tx.t)
+			for r.next() {
+				x := new(T)
+				if r.Object(x); r.Err() != nil {
+					break
+				}
+				t.Put(tx.tx, x)
+			}
+			index, err := r.end()
+			t.SetIndex(tx.tx, index)
+			return err
+		},
+	}
+}
+
+// WriteSnapshot writes the whole state of the view. Two views of the same
+// state give the same bytes.
+func (v *View) WriteSnapshot(w io.Writer) error {
+	sw := newSnapshotWriter(w)
+	sw.header(v.Index())
+	list := sections()
+	for i := range list {
+		sw.begin(list[i].name, list[i].version)
+		if err := list[i].write(sw, v); err != nil {
+			return fmt.Errorf("write snapshot: table %s: %w", list[i].name, err)
+		}
+	}
+	if err := sw.footer(len(list)); err != nil {
+		return fmt.Errorf("write snapshot: %w", err)
+	}
+	return nil
+}
+
+// ReadSnapshot reads a snapshot into a store of its own. An error of kind
+// ErrSnapshot says what is wrong with it and what to do.
+func ReadSnapshot(r io.Reader) (*Store, error) {
+	s := newEmpty()
+	sr := newSnapshotReader(r)
+	index := sr.header()
+	if sr.Err() != nil {
+		return nil, sr.Err()
+	}
+	tx := s.Begin(index)
+	defer tx.Abort()
+	known := map[string]section{}
+	for _, x := range sections() {
+		known[x.name] = x
+	}
+	for {
+		name, version, more := sr.begin()
+		if !more {
+			break
+		}
+		x, ok := known[name]
+		if !ok || version > x.version {
+			return nil, fmt.Errorf("%w: it holds table %q in version %d, which this version of the program does not know; use a version at least as new as the one that wrote it", ErrSnapshot, name, version)
+		}
+		delete(known, name)
+		if err := x.read(sr, tx); err != nil {
+			return nil, fmt.Errorf("table %s: %w", name, err)
+		}
+	}
+	if err := sr.footer(); err != nil {
+		return nil, err
+	}
+	for name := range known {
+		return nil, fmt.Errorf("%w: table %q is missing; use another snapshot", ErrSnapshot, name)
+	}
+	tx.rederive()
+	tx.tx.Commit()
+	return s, nil
+}
+
+// Restore replaces the whole state by that of a snapshot, once it has been
+// read and checked to its end. Readers keep their views; watches wake, and
+// subscriptions end with ErrGap.
+func (s *Store) Restore(r io.Reader) error {
+	fresh, err := ReadSnapshot(r)
+	if err != nil {
+		return err
+	}
+	s.store.Swap(fresh.store)
+	return nil
+}
+
+// rederive fills the tables that no snapshot holds.
+func (tx *Tx) rederive() {
+	for a := range tx.Allocations() {
+		tx.followUsage(nil, a)
+		c := tx.countsOf(jobID{Namespace: a.Namespace, ID: a.JobID})
+		c.allocs++
+		if !a.Terminal() {
+			c.live++
+		}
+	}
+	for e := range tx.Evaluations() {
+		if e.JobID == "" {
+			continue
+		}
+		c := tx.countsOf(jobID{Namespace: e.Namespace, ID: e.JobID})
+		c.evals++
+		if !e.Terminal() {
+			c.openEvals++
+		}
+	}
+	for _, id := range sortedKeys(tx.counts, compareJobID) {
+		tx.t.counts.Put(tx.tx, tx.counts[id])
+	}
+	for _, id := range sortedKeys(tx.usage, compareString) {
+		tx.t.usage.Put(tx.tx, tx.usage[id])
+	}
+}
+
+// Hash returns a number that is the same for two states exactly when a
+// snapshot of them is, up to the index of the last log entry: replicas that
+// applied the same log agree on it.
+func (v *View) Hash() (uint64, error) {
+	h := fnv.New64a()
+	sw := newSnapshotWriter(h)
+	for _, x := range sections() {
+		sw.begin(x.name, x.version)
+		if err := x.write(sw, v); err != nil {
+			return 0, fmt.Errorf("hash state: table %s: %w", x.name, err)
+		}
+	}
+	if err := sw.flush(); err != nil {
+		return 0, err
+	}
+	return h.Sum64(), nil
+}
