@@ -10,11 +10,11 @@ import (
 )
 
 // UnmarshalJSON decodes a job over its defaults: what is absent or null gets
-// the default of its type of job or the value of the enclosing block. Region,
-// Namespace and NodePool stay empty when absent, because whoever receives the
-// job knows better; Canonicalize fills them. Keys match in any case, unknown
-// ones are ignored. The error is of type Problems and lists everything that
-// has the wrong type.
+// the default of its type of job or the value of the enclosing block. Region and
+// Namespace stay empty when absent, because whoever receives the job knows
+// better; Canonicalize fills them. Keys match in any case, unknown ones are
+// ignored. The error is of type Problems and lists everything that has the
+// wrong type.
 func (j *Job) UnmarshalJSON(b []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
@@ -205,16 +205,13 @@ func (d *treeDecoder) template(t *Template, obj map[string]any, at spot) {
 // Canonicalize completes a job that was built in Go code: absent blocks, empty
 // texts and empty lists get their defaults. Numbers and booleans stay as they
 // are, because zero may be meant: start from the Default functions
-// to have them. A decoded job changes only in Region, Namespace and NodePool.
+// to have them. A decoded job changes only in Region and Namespace.
 func (j *Job) Canonicalize() {
 	if j.Region == "" {
 		j.Region = DefaultRegion
 	}
 	if j.Namespace == "" {
 		j.Namespace = DefaultNamespace
-	}
-	if j.NodePool == "" {
-		j.NodePool = NodePoolDefault
 	}
 	j.fill()
 }
@@ -233,6 +230,9 @@ func (j *Job) fill() {
 	j.fillNames()
 	if j.Type == "" {
 		j.Type = JobTypeService
+	}
+	if j.NodePool == "" {
+		j.NodePool = NodePoolDefault
 	}
 	if len(j.Datacenters) == 0 {
 		j.Datacenters = []string{"*"}

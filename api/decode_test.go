@@ -65,7 +65,7 @@ func TestDecodeGolden(t *testing.T) {
 				t.Errorf("encoded again:\n%s", second)
 			}
 			again.Canonicalize()
-			again.Region, again.Namespace, again.NodePool = j.Region, j.Namespace, j.NodePool
+			again.Region, again.Namespace = j.Region, j.Namespace
 			if !reflect.DeepEqual(j, again) {
 				t.Error("Canonicalize changed a decoded job")
 			}

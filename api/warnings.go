@@ -11,7 +11,6 @@ func (j *Job) Warnings() []string {
 	v.idle(!sameOrNil(j.Migrate, DefaultMigrate(j.Type)), at.field("Migrate", "migrate"), "nodes cannot be drained")
 	v.idle(len(j.Affinities) > 0, at.field("Affinities", "affinity"), "every node that fits is equally good")
 	v.idle(len(j.Spreads) > 0, at.field("Spreads", "spread"), "every node that fits is equally good")
-	v.idle(j.AllAtOnce, at.field("AllAtOnce", "all_at_once"), "what fits is placed")
 	v.idle(j.VaultNamespace != "", at.field("VaultNamespace", "vault_namespace"), "there is no Vault integration")
 	v.idle(j.ConsulNamespace != "", at.field("ConsulNamespace", "consul_namespace"), "there is no Consul integration")
 	for i, g := range j.TaskGroups {
@@ -95,6 +94,5 @@ func (v *validator) taskIdle(at spot, t *Task) {
 		v.idle(r.SecretsMB > 0, p.field("SecretsMB", "secrets"), "the secrets folder has its usual size")
 		v.idle(r.NUMA != nil && r.NUMA.Affinity == "prefer", p.field("NUMA", "numa"), "cores are not pinned")
 		v.legacy(r.IOPS != 0, p.field("IOPS", "iops"), "it was never enforced")
-		v.legacy(len(r.Networks) > 0, p.field("Networks", "network"), "move it to the group")
 	}
 }
