@@ -61,10 +61,9 @@ func index(t *testing.T, name string) int {
 	return n
 }
 
-// taskPID asks a task's shell for its process ID, through exec.
+// taskPID finds a raw_exec task's process by its environment.
 func (a *agent) taskPID(t *testing.T, alloc, task string) int {
 	t.Helper()
-	// The mark of a process of this task is its environment.
 	var pid int
 	eventually(t, "a process of task "+task, func() (bool, string) {
 		for _, p := range a.Processes() {
@@ -518,4 +517,10 @@ func TestSameJobAgainChangesNothing(t *testing.T) {
 	if s := a.waitOne(t, id, "running"); s.ID != one.ID {
 		t.Errorf("the allocation was replaced")
 	}
+}
+
+// belongs says whether a process carries the environment of an allocation.
+func (a *agent) belongs(pid int, alloc string) bool {
+	env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return slices.Contains(strings.Split(string(env), "\x00"), "NOMAD_ALLOC_ID="+alloc)
 }

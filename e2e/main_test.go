@@ -21,7 +21,19 @@ var binary string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	flag.VisitAll(func(f *flag.Flag) {
+		// The tests wait more than they work.
+		if f.Name == "test.parallel" && !given(f.Name) {
+			f.Value.Set("8")
+		}
+	})
 	os.Exit(run(m))
+}
+
+func given(name string) bool {
+	found := false
+	flag.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
 }
 
 func run(m *testing.M) int {
