@@ -63,8 +63,7 @@ func ForNode(v *state.View, n *api.Node, by string, now time.Time) []*api.Evalua
 }
 
 // ForAllocs makes one evaluation for each job that has an allocation among
-// those that have just ended, unless one is pending already: that one will see
-// the end, because it has not been looked at.
+// those that have just ended and is to run on.
 func ForAllocs(v *state.View, ended []*api.Allocation, by string, now time.Time) []*api.Evaluation {
 	var out []*api.Evaluation
 	seen := map[api.NamespacedID]bool{}

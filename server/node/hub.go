@@ -1,0 +1,161 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/state"
+)
+
+// hub hands the changes of allocations to the streams of their nodes.
+type hub struct {
+	store *state.Store
+
+	mu      sync.Mutex
+	streams map[string]map[*stream]struct{} // by node
+}
+
+// stream is what a node's stream has to send.
+type stream struct {
+	wake chan struct{}
+
+	mu      sync.Mutex
+	base    uint64                     // changes up to here are in what was sent in full
+	full    bool                       // send everything again
+	changed map[string]*api.Allocation // by ID; nil: gone
+	index   uint64
+}
+
+func newHub(store *state.Store) *hub {
+	return &hub{store: store, streams: map[string]map[*stream]struct{}{}}
+}
+
+func (h *hub) open(nodeID string) *stream {
+	s := &stream{wake: make(chan struct{}, 1), changed: map[string]*api.Allocation{}, full: true}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.streams[nodeID] == nil {
+		h.streams[nodeID] = map[*stream]struct{}{}
+	}
+	h.streams[nodeID][s] = struct{}{}
+	return s
+}
+
+func (h *hub) close(nodeID string, s *stream) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.streams[nodeID], s)
+	if len(h.streams[nodeID]) == 0 {
+		delete(h.streams, nodeID)
+	}
+}
+
+// run follows the change feed until ctx ends.
+func (h *hub) run(ctx context.Context) error {
+	for {
+		err := h.follow(ctx)
+		if !errors.Is(err, state.ErrGap) {
+			return err
+		}
+	}
+}
+
+func (h *hub) follow(ctx context.Context) error {
+	_, sub := h.store.Subscribe(4096, state.TableAllocations)
+	defer sub.Close()
+	h.refresh()
+	for {
+		c, err := sub.Next(ctx)
+		if err != nil {
+			return err
+		}
+		h.commit(&c)
+	}
+}
+
+// refresh makes every stream send everything again.
+func (h *hub) refresh() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, streams := range h.streams {
+		for s := range streams {
+			s.mu.Lock()
+			s.full = true
+			s.mu.Unlock()
+			s.signal()
+		}
+	}
+}
+
+func (h *hub) commit(c *state.Commit) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range c.Changes {
+		old, _ := c.Changes[i].Old.(*api.Allocation)
+		now, _ := c.Changes[i].New.(*api.Allocation)
+		if now != nil && old != nil && old.AllocModifyIndex == now.AllocModifyIndex {
+			continue // the client's own update
+		}
+		id, nodeID := idAndNode(old, now)
+		for s := range h.streams[nodeID] {
+			s.note(c.Index, id, now)
+		}
+	}
+}
+
+func idAndNode(old, now *api.Allocation) (id, nodeID string) {
+	if now == nil {
+		now = old
+	}
+	return now.ID, now.NodeID
+}
+
+func (s *stream) note(index uint64, id string, a *api.Allocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full || index <= s.base {
+		return
+	}
+	s.changed[id] = a
+	s.index = max(s.index, index)
+	s.signal()
+}
+
+func (s *stream) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take gives what is to be sent next; nil when there is nothing.
+func (s *stream) take(h *hub, nodeID string) *api.NodeSync {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full {
+		s.full = false
+		clear(s.changed)
+		v := h.store.View()
+		s.base = v.Index()
+		m := &api.NodeSync{Index: s.base, Full: true}
+		for a := range v.AllocationsByNode(nodeID) {
+			m.Allocs = append(m.Allocs, a)
+		}
+		return m
+	}
+	if len(s.changed) == 0 {
+		return nil
+	}
+	m := &api.NodeSync{Index: s.index}
+	for id, a := range s.changed {
+		if a == nil {
+			m.Removed = append(m.Removed, id)
+		} else {
+			m.Allocs = append(m.Allocs, a)
+		}
+	}
+	clear(s.changed)
+	return m
+}

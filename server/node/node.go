@@ -1,0 +1,162 @@
+package node
+
+import (
+	"context"
+	"crypto/subtle"
+	"log/slog"
+	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/fsm"
+	"github.com/seraihq/serai/server/state"
+	"github.com/seraihq/serai/server/trigger"
+)
+
+// Log has commands applied.
+type Log interface {
+	Apply(ctx context.Context, c fsm.Command) (result any, index uint64, err error)
+}
+
+// Config is what New needs.
+type Config struct {
+	Store  *state.Store
+	Log    Log
+	Logger *slog.Logger
+	// Beat notes that a node lives and gives its next heartbeat's time.
+	Beat func(nodeID string) time.Duration
+}
+
+// Service answers client agents. Its methods are those of client.Server.
+type Service struct {
+	Config
+	hub     *hub
+	updater *updater
+}
+
+// New makes the service.
+func New(c Config) *Service {
+	return &Service{Config: c, hub: newHub(c.Store), updater: newUpdater(c.Store, c.Log)}
+}
+
+// Run hands out changes and applies updates until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- s.hub.run(ctx) }()
+	err := s.updater.run(ctx)
+	<-done
+	return err
+}
+
+// Register makes a node known, or changes what is known of it.
+func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*api.NodeRegisterResponse, error) {
+	n := req.Node
+	switch {
+	case n == nil || len(n.ID) != 36:
+		return nil, api.Errorf(api.ErrInvalid, "register node: the node's ID must be a UUID")
+	case n.SecretID == "":
+		return nil, api.Errorf(api.ErrInvalid, "register node %s: no secret given", n.ID)
+	case n.NodePool == api.NodePoolAll:
+		return nil, api.Errorf(api.ErrInvalid, "register node %s: node pool %q stands for all pools; name another one", n.ID, n.NodePool)
+	}
+	view := s.Store.View()
+	old, known := view.Node(n.ID)
+	if known {
+		if err := sameSecret(old, n.SecretID); err != nil {
+			return nil, err
+		}
+	}
+	now := time.Now()
+	c := &fsm.NodeRegister{Node: n, Time: now.UnixNano()}
+	if n.Status == api.NodeStatusReady && (!known || old.Status != n.Status || old.ComputedClass != n.ComputedClass || old.Datacenter != n.Datacenter || old.NodePool != n.NodePool) {
+		next := *n
+		if known {
+			next.SchedulingEligibility, next.DrainStrategy = old.SchedulingEligibility, old.DrainStrategy
+		} else if next.SchedulingEligibility == "" {
+			next.SchedulingEligibility = api.NodeEligible
+		}
+		c.Evals = trigger.ForNode(view, &next, api.TriggerNodeUpdate, now)
+	}
+	_, index, err := s.Log.Apply(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &api.NodeRegisterResponse{HeartbeatTTL: api.Duration(s.Beat(n.ID)), Index: index}, nil
+}
+
+// Heartbeat notes that a node lives, and takes over its status where it has
+// changed.
+func (s *Service) Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) (*api.NodeRegisterResponse, error) {
+	view := s.Store.View()
+	n, err := known(view, req.NodeID, req.SecretID)
+	if err != nil {
+		return nil, err
+	}
+	resp := &api.NodeRegisterResponse{Index: view.Index()}
+	if req.Status != "" && req.Status != n.Status {
+		now := time.Now()
+		c := &fsm.NodeStatus{Time: now.UnixNano(), Updates: []fsm.NodeStatusUpdate{{NodeID: n.ID, Status: req.Status}}}
+		next := *n
+		next.Status = req.Status
+		if n.Status == api.NodeStatusDown && req.Status == api.NodeStatusReady {
+			c.Updates[0].Event = &api.NodeEvent{Message: "Node reregistered by heartbeat", Subsystem: "Cluster", Timestamp: now.UTC()}
+		}
+		c.Evals = trigger.ForNode(view, &next, api.TriggerNodeUpdate, now)
+		if _, resp.Index, err = s.Log.Apply(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	resp.HeartbeatTTL = api.Duration(s.Beat(n.ID))
+	return resp, nil
+}
+
+// Sync sends what should run on a node: all of it first, then what changes,
+// until ctx ends or send fails.
+func (s *Service) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(*api.NodeSync) error) error {
+	if _, err := known(s.Store.View(), req.NodeID, req.SecretID); err != nil {
+		return err
+	}
+	st := s.hub.open(req.NodeID)
+	defer s.hub.close(req.NodeID, st)
+	for {
+		if m := st.take(s.hub, req.NodeID); m != nil {
+			if err := send(m); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-st.wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// UpdateAllocs takes over what a client says of its allocations. It returns
+// when that is durable.
+func (s *Service) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error {
+	view := s.Store.View()
+	if _, err := known(view, req.NodeID, req.SecretID); err != nil {
+		return err
+	}
+	for _, a := range req.Allocs {
+		if old, ok := view.Allocation(a.ID); ok && old.NodeID != req.NodeID {
+			return api.Errorf(api.ErrDenied, "allocation %s is not on node %s", a.ID, req.NodeID)
+		}
+	}
+	return s.updater.update(ctx, req.Allocs)
+}
+
+func known(v *state.View, nodeID string, secret api.Sensitive) (*api.Node, error) {
+	n, ok := v.Node(nodeID)
+	if !ok {
+		return nil, api.Errorf(api.ErrNotFound, "node not found")
+	}
+	return n, sameSecret(n, secret)
+}
+
+func sameSecret(n *api.Node, secret api.Sensitive) error {
+	if subtle.ConstantTimeCompare([]byte(n.SecretID.Reveal()), []byte(secret.Reveal())) == 1 {
+		return nil
+	}
+	return api.Errorf(api.ErrDenied, "node %s: the secret is not the one that it was registered with", n.ID)
+}
