@@ -1,6 +1,10 @@
 package fit
 
-import "github.com/seraihq/serai/api"
+import (
+	"slices"
+
+	"github.com/seraihq/serai/api"
+)
 
 // Resources gives what an allocation of a group is given when it needs neither
 // ports nor cores nor devices of its own (see WithPorts). The result is made
@@ -49,6 +53,18 @@ func WithPorts(base *api.AllocatedResources, g *api.TaskGroup, ports []api.PortM
 		r.Shared.Networks[i] = &c
 	}
 	return &r
+}
+
+// WithUsedPorts gives base with the ports that an allocation was given. base is
+// not changed.
+func WithUsedPorts(base *Usage, ports []api.PortMapping) *Usage {
+	u := base.Clone()
+	for _, p := range ports {
+		u.addPort(p.Value, p.HostIP, p.IgnoreCollision)
+	}
+	slices.SortFunc(u.Ports, comparePorts)
+	u.Ports = slices.Compact(u.Ports)
+	return u
 }
 
 func withValues(ports []api.Port, mapped []api.PortMapping) []api.Port {

@@ -29,6 +29,14 @@ func (f *Fleet) Filter(key string, match func(*api.Node) bool) Bits {
 	return x.pass
 }
 
+// Filtered gives the answer that is kept under a key, if there is one.
+func (f *Fleet) Filtered(key string) (Bits, bool) {
+	if x := f.filters[key]; x != nil {
+		return x.pass, true
+	}
+	return nil, false
+}
+
 // Missing is the value of a column where the node has none.
 const Missing int32 = -1
 

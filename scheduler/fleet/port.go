@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/seraihq/serai/api"
@@ -21,6 +22,7 @@ type network struct {
 	hosts    map[string]hostNetwork
 	reserved fit.PortRanges
 	min, max int
+	kept     int // how many reserved ports there are, at most
 }
 
 type hostNetwork struct {
@@ -41,6 +43,9 @@ func networkOf(n *api.Node) network {
 		w.max = r.MaxDynamicPort
 	}
 	w.min, w.max = max(w.min, 1), min(w.max, 65535)
+	for _, x := range w.reserved {
+		w.kept += int(x[1]) - int(x[0]) + 1
+	}
 	for _, x := range r.Networks {
 		if x.Mode == "" || x.Mode == "host" {
 			w.address, w.present = x.IP, true
@@ -103,6 +108,29 @@ func (f *Fleet) Ports(row int32, asks []PortAsk, seed uint64) (ports []api.PortM
 		}
 	}
 	return ports, ""
+}
+
+// PortsShort says, in the form of a dimension, what Ports could not give; it is
+// empty when there are ports enough. Unlike Ports it chooses none.
+func (f *Fleet) PortsShort(row int32, asks []PortAsk) string {
+	w := &f.net[row]
+	dynamic := 0
+	for _, a := range asks {
+		if a.Static == 0 {
+			dynamic++
+		} else if _, why := f.Ports(row, []PortAsk{a}, 0); why != "" {
+			return why
+		}
+	}
+	if dynamic > 0 && w.present && w.max-w.min+1-len(f.used[row].Ports)-w.kept >= len(asks) && !named(asks) {
+		return ""
+	}
+	_, why := f.Ports(row, asks, 0)
+	return why
+}
+
+func named(asks []PortAsk) bool {
+	return slices.ContainsFunc(asks, func(a PortAsk) bool { return a.HostNetwork != "" })
 }
 
 type chooser struct {

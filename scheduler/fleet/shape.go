@@ -43,12 +43,12 @@ const (
 	ShortMemory
 	ShortDisk
 	ShortAllocs
-	shortages
+	Shortages // how many values there are
 )
 
 // String gives the dimension as users see it.
 func (s Shortage) String() string {
-	return [shortages]string{"", fit.DimensionCPU, fit.DimensionMemory, fit.DimensionDisk, fit.DimensionMaxAllocs}[s]
+	return [Shortages]string{"", fit.DimensionCPU, fit.DimensionMemory, fit.DimensionDisk, fit.DimensionMaxAllocs}[s]
 }
 
 // Shape gives the scores for an amount. The algorithm's name stands for the

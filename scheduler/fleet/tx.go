@@ -34,6 +34,17 @@ func (tx *Tx) Release(row int32, u *fit.Usage) {
 	tx.steps = append(tx.steps, step{row, true, u})
 }
 
+// Retake takes back what Release gave, for what was placed elsewhere.
+func (tx *Tx) Retake(row int32, u *fit.Usage) {
+	for i := len(tx.steps) - 1; i >= 0; i-- {
+		if s := tx.steps[i]; s.release && s.row == row && s.usage == u {
+			tx.revert(s)
+			tx.steps = append(tx.steps[:i], tx.steps[i+1:]...)
+			return
+		}
+	}
+}
+
 // Mark gives a point to go back to.
 func (tx *Tx) Mark() int { return len(tx.steps) }
 

@@ -1,0 +1,123 @@
+package scheduler
+
+import (
+	"slices"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/scheduler/feasible"
+	"github.com/seraihq/serai/scheduler/reconcile"
+)
+
+// nodes schedules a system or sysbatch job.
+func (r *run) nodes() {
+	groups := reconcile.PerNode(reconcile.NodeInput{
+		Input:    r.compared(),
+		Eligible: r.eligible,
+		InReach: func(id string) bool {
+			row, ok := r.in.Fleet.Row(id)
+			return ok && feasible.InReach(r.in.Fleet, r.job, row)
+		},
+	})
+	for _, g := range groups {
+		r.take(g)
+	}
+	for i, g := range groups {
+		if g.Group != nil {
+			r.placeOn(g, uint64(i))
+		}
+	}
+}
+
+// eligible gives the nodes that a group shall run on, in the fleet's order.
+func (r *run) eligible(g *api.TaskGroup) []string {
+	f := r.in.Fleet
+	rows := slices.SortedFunc(r.demand(g).feasible.Rows.Rows(), func(a, b int32) int {
+		if f.Before(a, b) {
+			return -1
+		}
+		return 1
+	})
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = f.Node(row).ID
+	}
+	return ids
+}
+
+func (r *run) placeOn(g *reconcile.Group, salt uint64) {
+	d := r.demand(g.Group)
+	if d.feasible.Rows.Count() == 0 && d.feasible.Pool.Count() > 0 && g.Group.Count > 0 {
+		// No node will do. New and changed nodes are looked at anyway, so that
+		// nothing waits for capacity.
+		r.note(d, r.placer(d, 0, salt).base)
+		return
+	}
+	if len(g.Nodes) == 0 {
+		return
+	}
+	p := r.placer(d, len(g.Nodes), salt)
+	for _, n := range g.Nodes {
+		if row, ok := r.in.Fleet.Row(n.NodeID); ok && p.on(row, n) && n.Destructive {
+			r.stop(Stop{Alloc: n.Previous, Description: reconcile.DescUpdating})
+		}
+	}
+}
+
+// on places an allocation on a given node.
+func (p *placer) on(row int32, n reconcile.NodePlacement) bool {
+	r := p.r
+	mark := r.tx.Mark()
+	release := n.Previous != nil && !n.Previous.ClientTerminal() && n.Previous.NodeID == n.NodeID
+	if release {
+		r.tx.Release(row, r.in.Fleet.Usage(n.Previous))
+		p.sel.Changed(row)
+	}
+	if n.Destructive {
+		p.sel.Absent(p.d.group.Name, row)
+	}
+	meta := p.meta(row)
+	pick, why, ok := p.sel.PickRow(row)
+	if ok {
+		p.put(pick, 0, n.Previous, meta)
+		return true
+	}
+	r.tx.Undo(mark)
+	if n.Destructive {
+		p.sel.Present(p.d.group.Name, row)
+	}
+	p.short(row, why)
+	return false
+}
+
+// meta is the metric of a placement on a given node. Few placements have one
+// each, many share one without scores.
+func (p *placer) meta(row int32) *api.AllocationMetric {
+	if p.every > 1 {
+		return p.base
+	}
+	return &api.AllocationMetric{
+		NodesEvaluated: 1, NodesInPool: p.base.NodesInPool, NodePool: p.base.NodePool,
+		NodesAvailable: p.base.NodesAvailable, ScoreMetaData: []*api.NodeScoreMeta{p.sel.Meta(row)},
+	}
+}
+
+// short notes what a node is short of.
+func (p *placer) short(row int32, why string) {
+	r, name := p.r, p.d.group.Name
+	r.queued[name]++
+	m := r.failed[name]
+	if m == nil {
+		c := *p.base
+		m = &c
+		m.DimensionExhausted, m.ClassExhausted = map[string]int{}, map[string]int{}
+		r.note(p.d, m)
+		r.blocked = append(r.blocked, p.d)
+	} else {
+		m.CoalescedFailures++
+	}
+	m.NodesExhausted++
+	m.DimensionExhausted[why]++
+	if class := r.in.Fleet.Node(row).NodeClass; class != "" {
+		m.ClassExhausted[class]++
+	}
+}
