@@ -1,0 +1,194 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"runtime/debug"
+	"strings"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client"
+	"github.com/seraihq/serai/command/agent/listen"
+	"github.com/seraihq/serai/command/agent/monitor"
+	"github.com/seraihq/serai/internal/telemetry"
+)
+
+// Server is what the API needs of the server part of an agent.
+type Server interface {
+	// Answers says whether the operation is answered by Handle.
+	Answers(op *api.Endpoint) bool
+	// Handle runs an operation; req points to its request type.
+	Handle(ctx context.Context, op *api.Endpoint, req any) (any, api.Meta, error)
+	// Leader gives the address of the leader; empty when there is none.
+	Leader() string
+	Peers() []string
+	Members() api.ServerMembers
+	RaftConfiguration() (api.RaftConfiguration, error)
+	// SaveSnapshot writes the whole state.
+	SaveSnapshot(ctx context.Context, w io.Writer) error
+	// RestoreSnapshot replaces the whole state, or leaves it as it is.
+	RestoreSnapshot(ctx context.Context, r io.Reader) error
+	// Events opens a stream: next gives the events of one index at a time.
+	Events(ctx context.Context, req *api.EventStreamRequest) (next func(context.Context) (*api.Events, error), err error)
+	// Locate gives the node of an allocation.
+	Locate(allocID string) (nodeID string, ok bool)
+}
+
+// Agent is what the API needs to know of the agent itself.
+type Agent interface {
+	Region() string
+	Self() api.AgentSelfResponse
+	Health() api.AgentHealthResponse
+	Reload() error
+}
+
+// Config is what New needs. Server or Client may be nil.
+type Config struct {
+	Server    Server
+	Client    *client.Client
+	Agent     Agent
+	Logs      *monitor.Hub
+	Telemetry *telemetry.Telemetry
+	Headers   map[string]string // added to every response
+	MaxBody   int64
+	Logger    *slog.Logger
+}
+
+// API is the HTTP API of an agent.
+type API struct {
+	Config
+	router  *api.Router
+	values  map[*api.Endpoint]valueHandler
+	streams map[*api.Endpoint]streamHandler
+}
+
+// valueHandler answers with one value.
+type valueHandler func(ctx context.Context, req any) (any, error)
+
+// streamHandler writes its answer itself. An error before the first byte
+// becomes a status.
+type streamHandler func(w http.ResponseWriter, r *http.Request, req any) error
+
+// New makes the API's handler.
+func New(c Config) *API {
+	a := &API{
+		Config: c, router: api.NewRouter(api.Endpoints),
+		values: map[*api.Endpoint]valueHandler{}, streams: map[*api.Endpoint]streamHandler{},
+	}
+	a.Logger = c.Logger.With("component", "http")
+	a.agentHandlers()
+	a.clientHandlers()
+	return a
+}
+
+// value declares the handler of an operation that answers with one value.
+func value[Req, Resp any](a *API, op api.Op[Req, Resp], h func(ctx context.Context, req *Req) (Resp, error)) {
+	a.values[op.Endpoint] = func(ctx context.Context, req any) (any, error) { return h(ctx, req.(*Req)) }
+}
+
+// stream declares the handler of an operation that writes its answer itself.
+func stream[Req any](a *API, op api.Op[Req, api.Raw], h func(w http.ResponseWriter, r *http.Request, req *Req) error) {
+	a.streams[op.Endpoint] = func(w http.ResponseWriter, r *http.Request, req any) error { return h(w, r, req.(*Req)) }
+}
+
+// ServeHTTP answers a request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer a.recover(w, r)
+	for k, v := range a.Headers {
+		w.Header().Set(k, v)
+	}
+	path := r.URL.EscapedPath()
+	if !strings.HasPrefix(path, "/v1/") {
+		a.other(w, r)
+		return
+	}
+	match := a.router.Route(method(r), path)
+	switch {
+	case match.Endpoint != nil:
+		if err := a.serve(w, r, match); err != nil {
+			a.fail(w, r, err)
+		}
+	case match.Known:
+		http.Error(w, "Invalid method", http.StatusMethodNotAllowed)
+	default:
+		a.unknown(w, path)
+	}
+}
+
+// method gives the method that the table knows: HEAD is GET without a body.
+func method(r *http.Request) string {
+	if r.Method == http.MethodHead {
+		return http.MethodGet
+	}
+	return r.Method
+}
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) error {
+	op := match.Endpoint
+	req := reflect.New(op.Request).Interface()
+	var body io.Reader
+	if op.HasBody() && r.Body != nil {
+		body = listen.JSONDepth(r.Body, listen.MaxJSONDepth)
+	}
+	if err := api.DecodeRequest(req, match.Value, r.URL.Query(), body); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return listen.TooLarge(large.Limit)
+		}
+		return err
+	}
+	if h, ok := a.streams[op]; ok {
+		return h(w, r, req)
+	}
+	resp, meta, err := a.answer(r.Context(), op, req)
+	writeMeta(w.Header(), meta)
+	if err != nil {
+		return err
+	}
+	return writeValue(w, r, resp)
+}
+
+// answer has an operation answered by whoever can.
+func (a *API) answer(ctx context.Context, op *api.Endpoint, req any) (any, api.Meta, error) {
+	if h, ok := a.values[op]; ok {
+		resp, err := h(ctx, req)
+		return resp, api.Meta{KnownLeader: a.Server != nil && a.Server.Leader() != ""}, err
+	}
+	if a.Server == nil {
+		return nil, api.Meta{}, api.Errorf(api.ErrUnavailable, "%s needs a server and this agent is none; ask an agent with `server { enabled = true }`", op.Name)
+	}
+	if !a.Server.Answers(op) {
+		return nil, api.Meta{}, api.Errorf(api.ErrNotBuilt, "%s is not there yet", op.Name)
+	}
+	return a.Server.Handle(ctx, op, req)
+}
+
+// fail writes an error as plain text, with the status of its kind.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // nobody waits any more
+	}
+	status := api.Status(err)
+	a.Logger.Debug("request failed", "method", r.Method, "path", r.URL.Path, "status", status, "err", err)
+	h := w.Header()
+	h.Del("Content-Encoding")
+	http.Error(w, err.Error(), status)
+}
+
+func (a *API) recover(w http.ResponseWriter, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	a.Logger.Error("a request handler panicked, the request is lost", "method", r.Method, "path", r.URL.Path,
+		"err", fmt.Sprint(p), "stack", string(debug.Stack()))
+	http.Error(w, "internal error; the agent's log tells more", http.StatusInternalServerError)
+}

@@ -1,0 +1,176 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client"
+	"github.com/seraihq/serai/drivers"
+)
+
+const (
+	// execFrame is the most output that one message carries.
+	execFrame = 32 << 10
+	// execMessage is the largest message that a session takes.
+	execMessage = 1 << 20
+	// closeReason is how long the text of a close frame may be.
+	closeReason = 120
+)
+
+// exec runs a command in a task over a WebSocket. Errors are told in the close
+// frame, as every client expects.
+func (a *API) exec(w http.ResponseWriter, r *http.Request, req *api.AllocExecRequest) error {
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		InsecureSkipVerify: true, // package listen has checked the Origin
+	})
+	if err != nil {
+		return nil // Accept has answered
+	}
+	conn.SetReadLimit(execMessage)
+	s := &execSession{conn: conn}
+	code, err := s.run(r.Context(), a, req)
+	if err != nil {
+		status := websocket.StatusPolicyViolation
+		if api.Status(err) == http.StatusInternalServerError {
+			status = websocket.StatusInternalError
+		}
+		reason := err.Error()
+		_ = conn.Close(status, reason[:min(len(reason), closeReason)])
+		return nil
+	}
+	_ = s.send(&api.ExecOutput{Exited: true, Result: &api.ExecExit{ExitCode: code}})
+	_ = conn.Close(websocket.StatusNormalClosure, "")
+	return nil
+}
+
+type execSession struct {
+	conn *websocket.Conn
+	ctx  context.Context
+	mu   sync.Mutex // one message at a time
+}
+
+func (s *execSession) run(ctx context.Context, a *API, req *api.AllocExecRequest) (int, error) {
+	if req.WSHandshake {
+		var hello api.ExecHandshake
+		if err := wsjson.Read(ctx, s.conn, &hello); err != nil {
+			return 0, api.Errorf(api.ErrInvalid, "handshake: %v", err)
+		}
+		if hello.Version != 1 {
+			return 0, api.Errorf(api.ErrInvalid, "handshake: version %d is not known, send 1", hello.Version)
+		}
+	}
+	var command []string
+	if err := json.Unmarshal([]byte(req.Command), &command); err != nil {
+		return 0, api.Errorf(api.ErrInvalid, "command must be a JSON array of strings: %v", err)
+	}
+	if len(command) == 0 || command[0] == "" {
+		return 0, api.Errorf(api.ErrInvalid, "command is empty")
+	}
+	if err := a.hasAlloc(req.ID); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.ctx = ctx
+	stdin, stdinWriter := io.Pipe()
+	resize := make(chan drivers.TerminalSize, 1)
+	var reading sync.WaitGroup
+	reading.Go(func() { s.read(ctx, cancel, stdinWriter, resize) })
+	code, err := a.Client.Exec(ctx, client.ExecRequest{
+		AllocID: req.ID, Task: req.Task, Command: command, TTY: req.TTY,
+		Stdin: stdin, Stdout: s.writer(true), Stderr: s.writer(false), Resize: resize,
+	})
+	_ = stdin.Close()
+	if err == nil {
+		err = s.closeStreams(req.TTY)
+	}
+	return code, err
+}
+
+// read takes the client's messages until the session ends. A client that goes
+// away takes its command with it.
+func (s *execSession) read(ctx context.Context, cancel context.CancelFunc, stdin *io.PipeWriter, resize chan drivers.TerminalSize) {
+	defer stdin.Close()
+	for {
+		var in api.ExecInput
+		if err := wsjson.Read(ctx, s.conn, &in); err != nil {
+			if ctx.Err() == nil {
+				cancel()
+			}
+			return
+		}
+		if in.TTYSize != nil {
+			size := drivers.TerminalSize{Height: in.TTYSize.Height, Width: in.TTYSize.Width}
+			select { // only the newest size counts
+			case <-resize:
+			default:
+			}
+			select {
+			case resize <- size:
+			default:
+			}
+		}
+		if in.Stdin == nil {
+			continue
+		}
+		if len(in.Stdin.Data) > 0 {
+			if _, err := stdin.Write(in.Stdin.Data); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+				return
+			}
+		}
+		if in.Stdin.Close {
+			_ = stdin.Close()
+		}
+	}
+}
+
+func (s *execSession) send(m *api.ExecOutput) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx := s.ctx
+	if ctx == nil || ctx.Err() != nil {
+		ctx = context.Background()
+	}
+	return wsjson.Write(ctx, s.conn, m)
+}
+
+// closeStreams tells the client that no more output comes.
+func (s *execSession) closeStreams(tty bool) error {
+	if err := s.send(&api.ExecOutput{Stdout: &api.ExecIO{Close: true}}); err != nil || tty {
+		return err
+	}
+	return s.send(&api.ExecOutput{Stderr: &api.ExecIO{Close: true}})
+}
+
+func (s *execSession) writer(stdout bool) io.Writer { return &execWriter{s, stdout} }
+
+// execWriter sends what is written as messages of one stream.
+type execWriter struct {
+	session *execSession
+	stdout  bool
+}
+
+func (w *execWriter) Write(p []byte) (int, error) {
+	written := 0
+	for len(p) > 0 {
+		n := min(len(p), execFrame)
+		message := &api.ExecOutput{Stdout: &api.ExecIO{Data: p[:n]}}
+		if !w.stdout {
+			message = &api.ExecOutput{Stderr: &api.ExecIO{Data: p[:n]}}
+		}
+		if err := w.session.send(message); err != nil {
+			return written, err
+		}
+		written += n
+		p = p[n:]
+	}
+	return written, nil
+}

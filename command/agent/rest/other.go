@@ -1,0 +1,117 @@
+package rest
+
+import (
+	"net/http"
+	"strings"
+)
+
+// other answers what is not under /v1/.
+func (a *API) other(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	switch {
+	case path == "/":
+		target := "/ui/"
+		if r.URL.RawQuery != "" {
+			target += "?" + r.URL.RawQuery
+		}
+		http.Redirect(w, r, target, http.StatusTemporaryRedirect)
+	case path == "/ui" || strings.HasPrefix(path, "/ui/"):
+		h := w.Header()
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+		_, _ = w.Write([]byte(noUI))
+	case strings.HasPrefix(path, "/.well-known/"):
+		notThere(w, "workload identities and their keys are not there yet")
+	case strings.HasPrefix(path, "/debug/"):
+		notThere(w, "profiles are not served yet")
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+// noUI is shown where the web UI will be.
+const noUI = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>serai</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem; }
+code { background: #8882; padding: .1em .3em; border-radius: 3px; }
+</style>
+<h1>serai</h1>
+<p>This agent works, but the web UI is not part of this binary yet.</p>
+<p>Use the command line, <code>serai status</code>, or the HTTP API under <code>/v1/</code>, for example
+<a href="/v1/jobs?pretty">/v1/jobs</a>, <a href="/v1/nodes?pretty">/v1/nodes</a> and
+<a href="/v1/agent/health?pretty">/v1/agent/health</a>.</p>
+</html>
+`
+
+// unbuilt lists the paths of Nomad's API that are not answered yet, by their
+// beginnings, and what each belongs to.
+var unbuilt = []struct{ prefix, what string }{
+	{"/v1/acl/", "access control (ACL)"},
+	{"/v1/volumes", "volumes"},
+	{"/v1/volume/", "volumes"},
+	{"/v1/plugins", "CSI plugins"},
+	{"/v1/plugin/", "CSI plugins"},
+	{"/v1/vars", "variables"},
+	{"/v1/var/", "variables"},
+	{"/v1/services", "service discovery"},
+	{"/v1/service/", "service discovery"},
+	{"/v1/deployment/", "acting on deployments"},
+	{"/v1/agent/join", "joining servers"},
+	{"/v1/agent/force-leave", "joining servers"},
+	{"/v1/agent/keyring", "gossip keys"},
+	{"/v1/agent/host", "host facts"},
+	{"/v1/agent/pprof", "profiles"},
+	{"/v1/agent/schedulers", "scheduler workers (serai has one planner instead)"},
+	{"/v1/agent/monitor/export", "export of host logs"},
+	{"/v1/operator/raft/", "changing the Raft configuration"},
+	{"/v1/operator/autopilot/", "autopilot"},
+	{"/v1/operator/keyring", "root keys"},
+	{"/v1/operator/upgrade-check/", "upgrade checks"},
+	{"/v1/client/identity", "node identities"},
+	{"/v1/quota", "quotas"},
+	{"/v1/sentinel/", "policies as code"},
+	{"/v1/recommendation", "recommendations"},
+	{"/v1/operator/utilization", "utilization reports"},
+}
+
+// unbuiltOf lists further paths by what follows the object's ID.
+var unbuiltOf = []struct{ area, suffix, what string }{
+	{"/v1/job/", "/dispatch", "dispatching parameterized jobs"},
+	{"/v1/job/", "/dispatch/payload", "dispatching parameterized jobs"},
+	{"/v1/job/", "/periodic/force", "periodic jobs"},
+	{"/v1/job/", "/action", "running actions"},
+	{"/v1/node/", "/drain", "draining nodes"},
+	{"/v1/allocation/", "/services", "service discovery"},
+	{"/v1/allocation/", "/checks", "health checks"},
+	{"/v1/client/allocation/", "/checks", "health checks"},
+	{"/v1/client/allocation/", "/snapshot", "moving of ephemeral disks"},
+	{"/v1/client/allocation/", "/pause", "pausing tasks"},
+}
+
+// unknown answers a path that is not in the table.
+func (a *API) unknown(w http.ResponseWriter, path string) {
+	if path == "/v1/operator/license" {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	for _, u := range unbuiltOf {
+		if strings.HasPrefix(path, u.area) && strings.HasSuffix(path, u.suffix) {
+			notThere(w, u.what+": not there yet")
+			return
+		}
+	}
+	for _, u := range unbuilt {
+		if strings.HasPrefix(path, u.prefix) {
+			notThere(w, u.what+": not there yet")
+			return
+		}
+	}
+	w.WriteHeader(http.StatusNotFound)
+}
+
+func notThere(w http.ResponseWriter, text string) {
+	http.Error(w, text, http.StatusNotImplemented)
+}
