@@ -1,0 +1,166 @@
+package events
+
+import (
+	"slices"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/state"
+)
+
+var tables = []string{
+	state.TableJobs, state.TableEvaluations, state.TableAllocations, state.TableDeployments,
+	state.TableNodes, state.TableNodePools,
+}
+
+var topicOf = map[string]string{
+	state.TableJobs:        api.TopicJob,
+	state.TableEvaluations: api.TopicEvaluation,
+	state.TableAllocations: api.TopicAllocation,
+	state.TableDeployments: api.TopicDeployment,
+	state.TableNodes:       api.TopicNode,
+	state.TableNodePools:   api.TopicNodePool,
+}
+
+// events makes the events of a commit that the stream wants.
+func (s *Stream) events(c *state.Commit) []*api.Event {
+	var out []*api.Event
+	for i := range c.Changes {
+		x := &c.Changes[i]
+		topic := topicOf[x.Table]
+		keys, ok := s.filter.Topics[topic]
+		if !ok {
+			if keys, ok = s.filter.Topics[api.TopicAll]; !ok {
+				continue
+			}
+		}
+		e := eventOf(x)
+		if e == nil || !s.filter.wants(e, keys) {
+			continue
+		}
+		e.Topic, e.Index = topic, c.Index
+		if e.FilterKeys == nil {
+			e.FilterKeys = []string{}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func (f *Filter) wants(e *api.Event, keys []string) bool {
+	if e.Namespace != "" && f.Namespace != api.AllNamespaces && f.Namespace != e.Namespace {
+		return false
+	}
+	return slices.ContainsFunc(keys, func(k string) bool {
+		return k == api.TopicAll || k == e.Key || slices.Contains(e.FilterKeys, k)
+	})
+}
+
+// eventOf tells of one change; nil when it is none that people are told of.
+func eventOf(c *state.Change) *api.Event {
+	switch c.Table {
+	case state.TableJobs:
+		return jobEvent(pair[api.Job](c))
+	case state.TableEvaluations:
+		return evaluationEvent(pair[api.Evaluation](c))
+	case state.TableAllocations:
+		return allocationEvent(pair[api.Allocation](c))
+	case state.TableDeployments:
+		return deploymentEvent(pair[api.Deployment](c))
+	case state.TableNodes:
+		return nodeEvent(pair[api.Node](c))
+	case state.TableNodePools:
+		return nodePoolEvent(pair[api.NodePool](c))
+	}
+	return nil
+}
+
+func pair[T any](c *state.Change) (old, now *T) {
+	old, _ = c.Old.(*T)
+	now, _ = c.New.(*T)
+	return old, now
+}
+
+// jobEvent tells of what users did to a job. Changes of its status are told by
+// its evaluations and allocations.
+func jobEvent(old, now *api.Job) *api.Event {
+	kind, j := "JobRegistered", now
+	switch {
+	case now == nil:
+		kind, j = "JobDeregistered", old
+	case old == nil:
+	case now.Stop && !old.Stop:
+		kind = "JobDeregistered"
+	case now.JobModifyIndex == old.JobModifyIndex && now.Stable == old.Stable:
+		return nil
+	}
+	return &api.Event{Type: kind, Key: j.ID, Namespace: j.Namespace, Payload: map[string]any{"Job": j}}
+}
+
+func evaluationEvent(old, now *api.Evaluation) *api.Event {
+	if now == nil {
+		return nil // collected
+	}
+	return &api.Event{
+		Type: "EvaluationUpdated", Key: now.ID, Namespace: now.Namespace,
+		FilterKeys: present(now.JobID, now.DeploymentID), Payload: map[string]any{"Evaluation": now},
+	}
+}
+
+func allocationEvent(old, now *api.Allocation) *api.Event {
+	if now == nil {
+		return nil // collected
+	}
+	kind := "AllocationUpdated"
+	switch {
+	case old == nil:
+		kind = "PlanResult"
+	case old.DesiredTransition != now.DesiredTransition:
+		kind = "AllocationUpdateDesiredStatus"
+	case old.AllocModifyIndex != now.AllocModifyIndex:
+		kind = "PlanResult"
+	}
+	a := *now
+	a.Job = nil // the job has a topic of its own
+	return &api.Event{
+		Type: kind, Key: a.ID, Namespace: a.Namespace,
+		FilterKeys: present(a.JobID, a.DeploymentID), Payload: map[string]any{"Allocation": &a},
+	}
+}
+
+func deploymentEvent(old, now *api.Deployment) *api.Event {
+	if now == nil {
+		return nil
+	}
+	return &api.Event{
+		Type: "DeploymentStatusUpdate", Key: now.ID, Namespace: now.Namespace,
+		FilterKeys: present(now.JobID), Payload: map[string]any{"Deployment": now},
+	}
+}
+
+func nodeEvent(old, now *api.Node) *api.Event {
+	kind, n := "NodeRegistration", now
+	switch {
+	case now == nil:
+		kind, n = "NodeDeregistration", old
+	case old == nil:
+	case old.SchedulingEligibility != now.SchedulingEligibility:
+		kind = "NodeEligibility"
+	case old.DrainStrategy != now.DrainStrategy:
+		kind = "NodeDrain"
+	case len(old.Events) != len(now.Events) || old.Status != now.Status:
+		kind = "NodeEvent"
+	}
+	return &api.Event{Type: kind, Key: n.ID, Payload: map[string]any{"Node": n}}
+}
+
+func nodePoolEvent(old, now *api.NodePool) *api.Event {
+	kind, p := "NodePoolUpserted", now
+	if now == nil {
+		kind, p = "NodePoolDeleted", old
+	}
+	return &api.Event{Type: kind, Key: p.Name, Payload: map[string]any{"NodePool": p}}
+}
+
+func present(keys ...string) []string {
+	return slices.DeleteFunc(keys, func(k string) bool { return k == "" })
+}
