@@ -4,17 +4,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-metrics"
+	"github.com/seraihq/serai/internal/telemetry"
 )
 
-// measure records how long something took, under "nomad." and the name.
-func measure(name string, start time.Time) {
-	metrics.MeasureSince(append([]string{"nomad"}, strings.Split(name, ".")...), start)
-}
+// measure records how long something took.
+func measure(name string, start time.Time) { telemetry.Since(start, strings.Split(name, ".")...) }
 
 // count adds to a counter.
 func count(name string, n int) {
 	if n > 0 {
-		metrics.IncrCounter(append([]string{"nomad"}, strings.Split(name, ".")...), float32(n))
+		telemetry.Count(n, strings.Split(name, ".")...)
 	}
 }
