@@ -196,3 +196,23 @@ func (v *View) Hash() (uint64, error) {
 	}
 	return h.Sum64(), nil
 }
+
+// TableSize is a table and how many rows it has.
+type TableSize struct {
+	Name string
+	Rows int
+}
+
+// Sizes returns the size of every table that a snapshot holds.
+func (v *View) Sizes() []TableSize {
+	t := v.t
+	return []TableSize{
+		{TableJobs, t.jobs.Len(v.r)}, {TableJobVersions, t.versions.Len(v.r)},
+		{TableJobSubmissions, t.submissions.Len(v.r)}, {TableJobSummaries, t.summaries.Len(v.r)},
+		{TableEvaluations, t.evals.Len(v.r)}, {TableAllocations, t.allocs.Len(v.r)},
+		{TableNodes, t.nodes.Len(v.r)}, {TableDeployments, t.deployments.Len(v.r)},
+		{TableNamespaces, t.namespaces.Len(v.r)}, {TableNodePools, t.pools.Len(v.r)},
+		{TableSchedulerConfig, t.config.Len(v.r)}, {TableScalingEvents, t.scaling.Len(v.r)},
+		{TablePeriodicLaunches, t.launches.Len(v.r)}, {TableClusterMeta, t.meta.Len(v.r)},
+	}
+}

@@ -1,0 +1,126 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/seraihq/serai/server/consensus/wal"
+)
+
+// cachedEntries is how many of the newest entries are kept in memory.
+const cachedEntries = 512
+
+// openDisk opens and checks what a server keeps on disk, and restores the
+// newest snapshot.
+func openDisk(cfg *Config) (stores, error) {
+	if err := os.MkdirAll(snapshotDir(cfg.Dir), 0o700); err != nil {
+		return stores{}, err
+	}
+	log, err := wal.Open(wal.Options{Dir: filepath.Join(cfg.Dir, "log"), Logger: cfg.Logger})
+	if err != nil {
+		return stores{}, err
+	}
+	s, err := openRest(cfg, log)
+	if err != nil {
+		log.Close()
+	}
+	return s, err
+}
+
+func openRest(cfg *Config, log *wal.Log) (stores, error) {
+	stable, err := openStable(filepath.Join(cfg.Dir, "stable"))
+	if err != nil {
+		return stores{}, err
+	}
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(cfg.Dir, keptSnapshots, newBridge(cfg.Logger))
+	if err != nil {
+		return stores{}, fmt.Errorf("open snapshots: %w", err)
+	}
+	index, err := restoreNewest(cfg, snapshots)
+	if err != nil {
+		return stores{}, err
+	}
+	if first := log.FirstIndex(); first > index+1 {
+		return stores{}, fmt.Errorf("%w: it starts at entry %d and the newest readable snapshot in %s ends at %d; put the missing snapshot back, or start this server empty and restore a saved snapshot",
+			wal.ErrCorrupt, first, snapshotDir(cfg.Dir), index)
+	}
+	cache, err := raft.NewLogCache(cachedEntries, logStore{log})
+	if err != nil {
+		return stores{}, err
+	}
+	return stores{logs: cache, stable: stable, snapshots: snapshots, closer: log}, nil
+}
+
+// restoreNewest restores the newest snapshot and returns its index, 0 when
+// there is none.
+func restoreNewest(cfg *Config, snapshots raft.SnapshotStore) (uint64, error) {
+	list, err := snapshots.List()
+	if err != nil {
+		return 0, fmt.Errorf("list snapshots: %w", err)
+	}
+	if len(list) == 0 {
+		return 0, nil
+	}
+	place := filepath.Join(snapshotDir(cfg.Dir), list[0].ID)
+	_, source, err := snapshots.Open(list[0].ID)
+	if err != nil {
+		return 0, fmt.Errorf("snapshot %s: %w; move it away to fall back to the one before it, or start this server empty and restore a saved snapshot", place, err)
+	}
+	defer source.Close()
+	if err := cfg.FSM.Store().Restore(source); err != nil {
+		return 0, fmt.Errorf("snapshot %s: %w", place, err)
+	}
+	return list[0].Index, nil
+}
+
+// logStore gives Raft our log.
+type logStore struct{ log *wal.Log }
+
+// FirstIndex returns the index of the oldest entry, 0 for none.
+func (s logStore) FirstIndex() (uint64, error) { return s.log.FirstIndex(), nil }
+
+// LastIndex returns the index of the newest entry, 0 for none.
+func (s logStore) LastIndex() (uint64, error) { return s.log.LastIndex(), nil }
+
+// IsMonotonic says that the log takes no gaps, so that Raft empties it when a
+// restored snapshot leaves one.
+func (s logStore) IsMonotonic() bool { return true }
+
+// GetLog reads an entry.
+func (s logStore) GetLog(index uint64, out *raft.Log) error {
+	var e wal.Entry
+	if err := s.log.Get(index, &e); err != nil {
+		if errors.Is(err, wal.ErrNotFound) {
+			return raft.ErrLogNotFound
+		}
+		return err
+	}
+	*out = raft.Log{Index: e.Index, Term: e.Term, Type: raft.LogType(e.Type), Data: e.Data, Extensions: e.Extensions}
+	if e.AppendedAt != 0 {
+		out.AppendedAt = time.Unix(0, e.AppendedAt)
+	}
+	return nil
+}
+
+// StoreLog appends an entry.
+func (s logStore) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
+
+// StoreLogs appends entries; they are durable when it returns.
+func (s logStore) StoreLogs(logs []*raft.Log) error {
+	entries := make([]wal.Entry, len(logs))
+	for i, l := range logs {
+		entries[i] = wal.Entry{Index: l.Index, Term: l.Term, Type: uint8(l.Type), Data: l.Data, Extensions: l.Extensions}
+		if !l.AppendedAt.IsZero() {
+			entries[i].AppendedAt = l.AppendedAt.UnixNano()
+		}
+	}
+	return s.log.Append(entries)
+}
+
+// DeleteRange removes entries at one end of the log.
+func (s logStore) DeleteRange(low, high uint64) error { return s.log.DeleteRange(low, high) }

@@ -1,0 +1,66 @@
+package consensus
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/seraihq/serai/server/fsm"
+	"github.com/seraihq/serai/server/state"
+)
+
+// machine gives Raft our FSM.
+type machine struct {
+	fsm   *fsm.FSM
+	fatal func(error)
+	log   *slog.Logger
+}
+
+// outcome is what a command came to, on its way back to Apply.
+type outcome struct {
+	result any
+	err    error
+}
+
+// Apply applies one entry. After a fatal error it never returns: the next
+// entry must not be applied on top of one that is missing.
+func (m *machine) Apply(l *raft.Log) any {
+	result, err := m.fsm.Apply(l.Index, l.Data)
+	if err != nil && fsm.Fatal(err) {
+		m.log.Error("the server must stop", "err", err)
+		if m.fatal != nil {
+			m.fatal(err)
+		}
+		select {}
+	}
+	return outcome{result, err}
+}
+
+// Snapshot takes a view; writing it out happens beside further entries.
+func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
+	return snapshot{m.fsm.Store().View()}, nil
+}
+
+// Restore replaces the state by that of a snapshot, whole or not at all.
+func (m *machine) Restore(r io.ReadCloser) error {
+	defer r.Close()
+	if err := m.fsm.Store().Restore(r); err != nil {
+		return fmt.Errorf("restore snapshot: %w", err)
+	}
+	return nil
+}
+
+// snapshot is a view on its way to the snapshot store.
+type snapshot struct{ view *state.View }
+
+func (s snapshot) Persist(sink raft.SnapshotSink) error {
+	if err := s.view.WriteSnapshot(sink); err != nil {
+		_ = sink.Cancel()
+		return err
+	}
+	return sink.Close()
+}
+
+func (s snapshot) Release() {}

@@ -1,0 +1,210 @@
+package consensus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/seraihq/serai/server/fsm"
+)
+
+// Config describes one server's part in the cluster.
+type Config struct {
+	// Dir is where the log and the snapshots are kept. OpenMemory ignores it.
+	Dir string
+
+	// ID names the server for ever; Address is where others reach it.
+	ID      string
+	Address string
+
+	// FSM applies the commands. Nobody else writes to its store.
+	FSM *fsm.FSM
+
+	Logger *slog.Logger
+
+	// Fatal is called, once, when a log entry cannot be applied: the process
+	// must stop, with the error shown. Nothing more is applied after it.
+	Fatal func(error)
+
+	// SnapshotAfter is the number of log entries after which a snapshot is
+	// made, 8192 when 0.
+	SnapshotAfter uint64
+}
+
+// Tuning. One server has nobody to wait for: the election times only bound how
+// soon it leads after Open.
+const (
+	electionTimeout  = 20 * time.Millisecond
+	commitTimeout    = 5 * time.Millisecond
+	snapshotInterval = 30 * time.Second
+	snapshotAfter    = 8192
+	trailingEntries  = 1024
+	keptSnapshots    = 2
+	batchEntries     = 512
+)
+
+// Raft is a running server of the cluster.
+type Raft struct {
+	raft   *raft.Raft
+	fsm    *fsm.FSM
+	log    *slog.Logger
+	cfg    Config
+	closer io.Closer // of the log
+	logs   raft.LogStore
+}
+
+// stores are what Raft keeps its things in.
+type stores struct {
+	logs      raft.LogStore
+	stable    raft.StableStore
+	snapshots raft.SnapshotStore
+	closer    io.Closer
+}
+
+// Open starts a server that keeps everything under cfg.Dir. It restores the
+// newest snapshot and applies the rest of the log as soon as it leads.
+func Open(cfg Config) (*Raft, error) {
+	s, err := openDisk(&cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open raft in %s: %w", cfg.Dir, err)
+	}
+	r, err := start(cfg, s)
+	if err != nil {
+		s.closer.Close()
+		return nil, fmt.Errorf("open raft in %s: %w", cfg.Dir, err)
+	}
+	return r, nil
+}
+
+// OpenMemory starts a server that forgets everything when it stops.
+func OpenMemory(cfg Config) (*Raft, error) {
+	mem := raft.NewInmemStore()
+	s := stores{logs: mem, stable: mem, snapshots: raft.NewInmemSnapshotStore()}
+	r, err := start(cfg, s)
+	if err != nil {
+		return nil, fmt.Errorf("open raft in memory: %w", err)
+	}
+	return r, nil
+}
+
+func start(cfg Config, s stores) (*Raft, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	log := cfg.Logger.With("component", "raft")
+	conf := raft.DefaultConfig()
+	conf.LocalID = raft.ServerID(cfg.ID)
+	conf.HeartbeatTimeout, conf.ElectionTimeout = electionTimeout, electionTimeout
+	conf.LeaderLeaseTimeout = electionTimeout
+	conf.CommitTimeout = commitTimeout
+	conf.SnapshotInterval, conf.SnapshotThreshold = snapshotInterval, snapshotAfter
+	if cfg.SnapshotAfter > 0 {
+		conf.SnapshotThreshold = cfg.SnapshotAfter
+	}
+	conf.TrailingLogs = trailingEntries
+	conf.MaxAppendEntries = batchEntries
+	conf.BatchApplyCh = true
+	conf.NoSnapshotRestoreOnStart = true // openDisk has done it
+	conf.NoLegacyTelemetry = true
+	conf.Logger = newBridge(log)
+
+	addr, transport := raft.NewInmemTransport(raft.ServerAddress(cfg.Address))
+	known, err := raft.HasExistingState(s.logs, s.stable, s.snapshots)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		first := raft.Configuration{Servers: []raft.Server{{Suffrage: raft.Voter, ID: conf.LocalID, Address: addr}}}
+		if err := raft.BootstrapCluster(conf, s.logs, s.stable, s.snapshots, transport, first); err != nil {
+			return nil, fmt.Errorf("bootstrap: %w", err)
+		}
+	}
+	m := &machine{fsm: cfg.FSM, fatal: cfg.Fatal, log: log}
+	r, err := raft.NewRaft(conf, m, s.logs, s.stable, s.snapshots, transport)
+	if err != nil {
+		return nil, err
+	}
+	return &Raft{raft: r, fsm: cfg.FSM, log: log, cfg: cfg, closer: s.closer, logs: s.logs}, nil
+}
+
+// Close stops the server. What was acknowledged stays.
+func (r *Raft) Close() error {
+	err := r.raft.Shutdown().Error()
+	if r.closer != nil {
+		err = errors.Join(err, r.closer.Close())
+	}
+	return err
+}
+
+// Applied is what became of a command.
+type Applied struct {
+	Index  uint64 // of its log entry
+	Result any    // what the command's type says
+}
+
+// Apply puts a command (see fsm.Encode) in the log and returns when it is
+// durable and applied here. The error is the command's refusal as the FSM gave
+// it, or one of kind api.ErrNoLeader (not done here: ask the leader) or
+// api.ErrUnavailable (the outcome is unknown). When ctx ends first, the
+// command may still be applied.
+func (r *Raft) Apply(ctx context.Context, entry []byte) (Applied, error) {
+	f := r.raft.Apply(entry, enqueueTimeout(ctx))
+	if err := wait(ctx, f); err != nil {
+		return Applied{}, kind("apply "+fsm.Name(entry), err)
+	}
+	out, ok := f.Response().(outcome)
+	if !ok {
+		return Applied{}, kind("apply "+fsm.Name(entry), fmt.Errorf("no outcome (%v)", f.Response()))
+	}
+	return Applied{Index: f.Index(), Result: out.result}, out.err
+}
+
+// Do encodes a command and applies it.
+func (r *Raft) Do(ctx context.Context, c fsm.Command) (Applied, error) {
+	entry, err := fsm.Encode(c)
+	if err != nil {
+		return Applied{}, err
+	}
+	return r.Apply(ctx, entry)
+}
+
+// Barrier returns when everything that was in the log before it is applied
+// here: a new leader calls it before it trusts its state.
+func (r *Raft) Barrier(ctx context.Context) error {
+	if err := wait(ctx, r.raft.Barrier(enqueueTimeout(ctx))); err != nil {
+		return kind("barrier", err)
+	}
+	return nil
+}
+
+// enqueueTimeout bounds how long a request may wait to be taken up.
+func enqueueTimeout(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return max(time.Until(deadline), time.Nanosecond)
+	}
+	return 0
+}
+
+// wait waits for a future, but no longer than for ctx.
+func wait(ctx context.Context, f raft.Future) error {
+	if ctx.Done() == nil {
+		return f.Error()
+	}
+	done := make(chan error, 1)
+	go func() { done <- f.Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// snapshotDir is where the snapshots of a server on disk are.
+func snapshotDir(dir string) string { return filepath.Join(dir, "snapshots") }
