@@ -42,7 +42,7 @@ func (r *Root) Stat(path string) (Info, error) {
 // List describes what is in a directory, sorted by name; links are described as
 // links. Of a directory with more than MaxEntries, the first of them.
 func (r *Root) List(path string) ([]Info, error) {
-	dir, err := r.openDir(path)
+	dir, err := r.OpenDirectory(path)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (r *Root) List(path string) ([]Info, error) {
 
 // Names lists the names in a directory, in no order.
 func (r *Root) Names(path string) ([]string, error) {
-	dir, err := r.openDir(path)
+	dir, err := r.OpenDirectory(path)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,8 @@ func (r *Root) Names(path string) ([]string, error) {
 	return names, kindOf(err, path)
 }
 
-func (r *Root) openDir(path string) (*os.File, error) {
+// OpenDirectory opens a directory, links followed beneath the root.
+func (r *Root) OpenDirectory(path string) (*os.File, error) {
 	h, err := r.lookup(path, true)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -191,4 +193,20 @@ func unixMode(m fs.FileMode) uint32 {
 		bits |= unix.S_ISVTX
 	}
 	return bits
+}
+
+// Sub opens a directory beneath the root as a root of its own, with the same guards.
+func (r *Root) Sub(path string) (*Root, error) {
+	dir, err := r.OpenDirectory(path)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot("/proc/self/fd/" + strconv.Itoa(int(dir.Fd())))
+	if err != nil {
+		dir.Close()
+		return nil, kindOf(err, path)
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return &Root{dir: r.dir + "/" + path, root: root, self: dir, denied: maps.Clone(r.denied)}, nil
 }

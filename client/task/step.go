@@ -182,8 +182,9 @@ func (m *machine) again(reason string, delay time.Duration) {
 		m.resume()
 		return
 	}
-	m.st.Phase, m.st.Until = Backoff, m.ev.Time.Add(delay)
-	m.do(Action{Kind: Save}, Action{Kind: Tell}, Action{Kind: Timer, Delay: delay})
+	m.st.Phase = Backoff
+	m.wait(delay)
+	m.do(Action{Kind: Save}, Action{Kind: Tell})
 }
 
 // resume goes back to the set-up; steps that stand are passed over at once.
@@ -192,7 +193,18 @@ func (m *machine) resume() {
 	m.do(Action{Kind: SetUp})
 }
 
+// wait asks for a timer. Until tells it from those that were given up.
+func (m *machine) wait(delay time.Duration) {
+	delay = max(0, delay)
+	m.st.Until = m.ev.Time.Add(delay)
+	m.do(Action{Kind: Timer, Delay: delay})
+}
+
 func (m *machine) timerFired() {
+	if m.st.Until.IsZero() || m.ev.Time.Before(m.st.Until) {
+		return
+	}
+	m.st.Until = time.Time{}
 	switch m.st.Phase {
 	case Backoff:
 		m.resume()
@@ -212,7 +224,7 @@ func (m *machine) giveUp(reason string, failed bool) {
 
 // end takes down what was set up.
 func (m *machine) end() {
-	m.st.Phase = Ending
+	m.st.Phase, m.st.Until = Ending, time.Time{}
 	m.do(Action{Kind: Save}, Action{Kind: TearDown})
 }
 

@@ -47,9 +47,10 @@ func (m *machine) beginStop() {
 		m.stop()
 		return
 	}
-	m.st.Phase, m.st.Until = Delayed, m.ev.Time.Add(m.ShutdownDelay)
+	m.st.Phase = Delayed
 	m.record(waitingForDelay(m.ShutdownDelay))
-	m.do(Action{Kind: Save}, Action{Kind: Tell}, Action{Kind: Timer, Delay: m.ShutdownDelay})
+	m.wait(m.ShutdownDelay)
+	m.do(Action{Kind: Save}, Action{Kind: Tell})
 }
 
 func (m *machine) stop() {
@@ -67,7 +68,8 @@ func (m *machine) stopFailed() {
 		return
 	}
 	m.record(killError(m.ev.Err))
-	m.do(Action{Kind: Tell}, Action{Kind: Timer, Delay: stopRetry})
+	m.do(Action{Kind: Tell})
+	m.wait(stopRetry)
 }
 
 // restart stops a running task and starts it anew, outside the policy's count.
@@ -111,7 +113,7 @@ func (m *machine) restore() {
 		m.do(Action{Kind: Destroy})
 		m.resume()
 	case Backoff:
-		m.do(Action{Kind: Timer, Delay: max(0, m.st.Until.Sub(m.ev.Time))})
+		m.wait(m.st.Until.Sub(m.ev.Time))
 	case Ending:
 		m.do(Action{Kind: TearDown})
 	}
@@ -139,7 +141,7 @@ func (m *machine) recovered() {
 	m.do(Action{Kind: Watch})
 	switch m.st.Phase {
 	case Delayed:
-		m.do(Action{Kind: Timer, Delay: max(0, m.st.Until.Sub(m.ev.Time))})
+		m.wait(m.st.Until.Sub(m.ev.Time))
 	case Stopping:
 		m.do(Action{Kind: Stop, Signal: m.KillSignal, Timeout: m.KillTimeout})
 	}

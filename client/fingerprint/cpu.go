@@ -1,0 +1,177 @@
+package fingerprint
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/seraihq/serai/api"
+)
+
+const cpuDir = "/sys/devices/system/cpu/"
+
+// assumedMHz is taken for a core whose frequency the kernel does not tell.
+const assumedMHz = 1000
+
+func cpu(cfg *Config, n *api.Node) error {
+	model, mhz := cpuInfo()
+	cores, err := coreList(cpuDir + "online")
+	if err != nil || len(cores) == 0 {
+		cores = firstCores(runtime.NumCPU())
+	}
+	if f, err := readInt(cpuDir + "cpu0/cpufreq/cpuinfo_max_freq"); err == nil && f > 0 {
+		mhz = f / 1000
+	}
+	var problem error
+	if mhz == 0 {
+		mhz = assumedMHz
+		problem = fmt.Errorf("the kernel does not tell the CPU's frequency: %d MHz is assumed; set client.cpu_total_compute", assumedMHz)
+	}
+	total := mhz * len(cores)
+	if cfg.CPUTotalCompute > 0 {
+		total, problem = cfg.CPUTotalCompute, nil
+	}
+	reservable, err := reservableCores(cfg, cores)
+	problem = errors.Join(problem, err)
+	usable := total - cfg.ReservedCPU
+	if cfg.ReservedCPU == 0 && cfg.ReservedCores != "" {
+		usable = total * len(reservable) / len(cores)
+	}
+	a := n.Attributes
+	if model != "" {
+		a["cpu.modelname"] = model
+	}
+	a["cpu.frequency"] = strconv.Itoa(mhz)
+	a["cpu.numcores"] = strconv.Itoa(len(cores))
+	a["cpu.reservablecores"] = strconv.Itoa(len(reservable))
+	a["cpu.totalcompute"] = strconv.Itoa(total)
+	a["cpu.usablecompute"] = strconv.Itoa(max(0, usable))
+	numa(a)
+	n.NodeResources.Cpu = api.NodeCpuResources{
+		CpuShares: int64(total), TotalCpuCores: uint16(len(cores)), ReservableCpuCores: reservable,
+	}
+	return problem
+}
+
+// reservableCores gives the cores that tasks may have for themselves.
+func reservableCores(cfg *Config, cores []uint16) ([]uint16, error) {
+	allowed := cores
+	if cfg.ReservableCores != "" {
+		list, err := ParseCores(cfg.ReservableCores)
+		if err != nil {
+			return nil, fmt.Errorf("reservable_cores: %w", err)
+		}
+		allowed = list
+	}
+	reserved, err := ParseCores(cfg.ReservedCores)
+	if err != nil {
+		return nil, fmt.Errorf("reserved.cores: %w", err)
+	}
+	taken := map[uint16]bool{}
+	for _, c := range reserved {
+		taken[c] = true
+	}
+	exists := map[uint16]bool{}
+	for _, c := range cores {
+		exists[c] = true
+	}
+	var out []uint16
+	for _, c := range allowed {
+		if exists[c] && !taken[c] {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// cpuInfo gives the model's name, and the highest frequency of a core in MHz
+// as the kernel sees it now; 0 when it does not tell.
+func cpuInfo() (model string, mhz int) {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return "", 0
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		key, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimSpace(value)
+		switch strings.TrimSpace(key) {
+		case "model name":
+			if model == "" {
+				model = value
+			}
+		case "cpu MHz":
+			if v, err := strconv.ParseFloat(value, 64); err == nil {
+				mhz = max(mhz, int(v))
+			}
+		}
+	}
+	return model, mhz
+}
+
+// numa tells which cores lie together.
+func numa(a map[string]string) {
+	nodes, err := coreList("/sys/devices/system/node/online")
+	if err != nil {
+		return
+	}
+	a["numa.node.count"] = strconv.Itoa(len(nodes))
+	for _, node := range nodes {
+		b, err := os.ReadFile(fmt.Sprintf("/sys/devices/system/node/node%d/cpulist", node))
+		if err == nil {
+			a[fmt.Sprintf("numa.node%d.cores", node)] = strings.TrimSpace(string(b))
+		}
+	}
+}
+
+func coreList(path string) ([]uint16, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCores(strings.TrimSpace(string(b)))
+}
+
+// ParseCores reads a list of ranges, "0-3,8"; an empty text is an empty list.
+func ParseCores(text string) ([]uint16, error) {
+	var out []uint16
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		first, last, ranged := strings.Cut(part, "-")
+		low, err := strconv.ParseUint(strings.TrimSpace(first), 10, 12)
+		high := low
+		if err == nil && ranged {
+			high, err = strconv.ParseUint(strings.TrimSpace(last), 10, 12)
+		}
+		if err != nil || high < low {
+			return nil, fmt.Errorf("%q is not a list of cores: write it like \"0-3,8\"", text)
+		}
+		for c := low; c <= high; c++ {
+			out = append(out, uint16(c))
+		}
+	}
+	return out, nil
+}
+
+func firstCores(n int) []uint16 {
+	out := make([]uint16, n)
+	for i := range out {
+		out[i] = uint16(i)
+	}
+	return out
+}
+
+func readInt(path string) (int, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(b)))
+}

@@ -1,0 +1,197 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seraihq/serai/client/steps"
+	"github.com/seraihq/serai/drivers"
+)
+
+const (
+	// startDeadline leaves a driver time to fetch a large image.
+	startDeadline = 15 * time.Minute
+	// stopGrace is what a driver may take longer than the task's kill timeout.
+	stopGrace = 30 * time.Second
+	// recoverFor is how long a driver that does not answer is asked for its tasks.
+	recoverFor = time.Minute
+	// driverPause is the time between two such questions.
+	driverPause = 200 * time.Millisecond
+)
+
+// in gives the set-up steps what they work on.
+func (r *Runner) in() steps.In {
+	in := r.cfg.In
+	in.Alloc, in.Task, in.Dir = r.alloc, r.task, r.cfg.Dir
+	return in
+}
+
+func (r *Runner) setUp() {
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.cancel = cancel
+	in := r.in()
+	r.ordered(func(context.Context) *Event {
+		defer cancel()
+		select {
+		case <-r.cfg.Hold:
+		case <-ctx.Done():
+			return outcome(SetUpDone, ctx.Err())
+		}
+		err := r.raise(ctx, in)
+		return outcome(SetUpDone, err)
+	})
+}
+
+// raise gets the driver and puts up the steps. It runs in an ordered operation.
+func (r *Runner) raise(ctx context.Context, in steps.In) error {
+	d, err := r.cfg.Drivers.Get(ctx, in.Task.Driver)
+	if err != nil {
+		return fmt.Errorf("driver %q: %w", in.Task.Driver, err)
+	}
+	r.driver = d
+	in.Driver = d.Info()
+	err = r.seq.Up(ctx, &in)
+	results := r.seq.Results()
+	r.results.Store(&results)
+	return err
+}
+
+func (r *Runner) start() {
+	in := steps.ConfigInput{In: r.in(), ID: r.record.ID, Node: r.cfg.Node(), Region: r.cfg.Region}
+	r.ordered(func(ctx context.Context) *Event {
+		in.Driver = r.driver.Info()
+		ctx, cancel := context.WithTimeout(ctx, startDeadline)
+		defer cancel()
+		handle, err := r.driver.Start(ctx, steps.TaskConfig(in))
+		if err == nil {
+			r.handle.Store(handle)
+			return outcome(StartDone, nil)
+		}
+		ev := outcome(StartDone, err)
+		ev.Recoverable = drivers.IsRecoverable(err)
+		if se, ok := errors.AsType[*drivers.StartError](err); ok {
+			ev.Exit.ExitCode = se.ExitCode
+		}
+		return ev
+	})
+}
+
+// watch waits for the exit, over any number of deaths of the driver's process.
+func (r *Runner) watch(id string) func(context.Context) *Event {
+	return func(ctx context.Context) *Event {
+		d, err := r.cfg.Drivers.Get(ctx, r.cfg.Task.Driver)
+		var lost time.Time
+		for ctx.Err() == nil {
+			var exit drivers.ExitResult
+			if err == nil {
+				exit, err = d.Wait(ctx, id)
+			}
+			if err == nil {
+				return &Event{Kind: Exited, Exit: exit}
+			}
+			if errors.Is(err, drivers.ErrTaskNotFound) {
+				return &Event{Kind: Exited, Exit: drivers.ExitResult{ExitCode: -1, Err: drivers.ErrExitUnknown}}
+			}
+			if lost.IsZero() {
+				lost = time.Now()
+				r.cfg.Logger.Warn("the driver does not answer for a running task", "task_id", id, "err", err)
+			} else if time.Since(lost) > recoverFor {
+				return &Event{Kind: Exited, Exit: drivers.ExitResult{ExitCode: -1, Err: err}}
+			}
+			pause(ctx, driverPause)
+			d, err = r.cfg.Drivers.Get(ctx, r.cfg.Task.Driver)
+			if err == nil {
+				if handle := r.handle.Load(); handle != nil {
+					err = d.Recover(ctx, handle)
+				}
+			}
+			if err == nil {
+				lost = time.Time{}
+			}
+		}
+		return nil
+	}
+}
+
+func (r *Runner) recover() {
+	in, handle := r.in(), r.record.Handle
+	r.ordered(func(ctx context.Context) *Event {
+		if handle == nil {
+			return outcome(Recovered, errors.New("its handle was not kept"))
+		}
+		deadline := time.Now().Add(recoverFor)
+		for {
+			err := r.raise(ctx, in)
+			if err == nil {
+				err = r.driver.Recover(ctx, handle)
+			}
+			if err == nil || !errors.Is(err, drivers.ErrUnavailable) || time.Now().After(deadline) {
+				return outcome(Recovered, err)
+			}
+			pause(ctx, driverPause)
+			if ctx.Err() != nil {
+				return nil
+			}
+		}
+	})
+}
+
+func (r *Runner) stop(id string, a Action) func(context.Context) *Event {
+	return func(ctx context.Context) *Event {
+		ctx, cancel := context.WithTimeout(ctx, a.Timeout+stopGrace)
+		defer cancel()
+		d, err := r.cfg.Drivers.Get(ctx, r.cfg.Task.Driver)
+		if err == nil {
+			err = d.Stop(ctx, id, a.Timeout, a.Signal)
+		}
+		if err == nil || errors.Is(err, drivers.ErrTaskNotFound) {
+			return nil
+		}
+		return outcome(StopFailed, fmt.Errorf("stop: %w", err))
+	}
+}
+
+// destroy lets the driver forget an ended start, or end one that may run.
+func (r *Runner) destroy(id string) {
+	if id == "" {
+		return
+	}
+	r.ordered(func(ctx context.Context) *Event {
+		d, err := r.cfg.Drivers.Get(ctx, r.cfg.Task.Driver)
+		if err == nil {
+			err = d.Destroy(ctx, id, true)
+		}
+		if err != nil && ctx.Err() == nil {
+			r.cfg.Logger.Warn("the driver could not free what an ended task held", "task_id", id, "err", err)
+		}
+		return nil
+	})
+}
+
+func (r *Runner) tearDown() {
+	in := r.in()
+	r.ordered(func(ctx context.Context) *Event {
+		if r.driver != nil {
+			in.Driver = r.driver.Info()
+		}
+		return outcome(TornDown, r.seq.Down(ctx, &in))
+	})
+}
+
+// newID names the next start.
+func (r *Runner) newID() string {
+	return steps.TaskID(r.alloc.ID, r.task.Name, uuid.NewString()[:8])
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

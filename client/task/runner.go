@@ -1,0 +1,282 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client/mailbox"
+	"github.com/seraihq/serai/client/steps"
+	"github.com/seraihq/serai/drivers"
+)
+
+// Drivers gives drivers by name. What it gives stays valid: when the driver's
+// process ends, calls reach the next one.
+type Drivers interface {
+	Get(ctx context.Context, name string) (drivers.Driver, error)
+}
+
+// Record is what is kept of a task over a restart of the agent.
+type Record struct {
+	State   State
+	ID      string // of the last start that was tried
+	Handle  *drivers.TaskHandle
+	Results map[string]steps.Result
+}
+
+// Config is what a Runner needs.
+type Config struct {
+	Alloc  *api.Allocation
+	Task   *api.Task
+	Spec   Spec
+	Dir    string // the allocation's directory
+	Region string
+	Node   func() *api.Node
+
+	Drivers Drivers
+	Steps   []steps.Entry
+	In      steps.In // Alloc, Task, Driver are filled in
+	// Saved is what an earlier agent kept; nil for a new task.
+	Saved *Record
+	// Hold is closed when tasks may be started; recovering those that run does not wait.
+	Hold <-chan struct{}
+	// Save keeps the record; Changed tells the allocation of a new state. Both are called by the loop.
+	Save    func(Record) error
+	Changed func(st State, urgent bool)
+	Logger  *slog.Logger
+}
+
+// Runner runs one task.
+type Runner struct {
+	cfg Config
+	box *mailbox.Box[Event]
+
+	// Read by others.
+	id      atomic.Pointer[string] // of the running start
+	handle  atomic.Pointer[drivers.TaskHandle]
+	results atomic.Pointer[map[string]steps.Result]
+	next    atomic.Pointer[change]
+
+	// Owned by the loop.
+	ctx    context.Context
+	record Record
+	spec   Spec
+	alloc  *api.Allocation
+	task   *api.Task
+	timer  *time.Timer
+	cancel context.CancelFunc // of the set-up that runs
+	last   chan struct{}      // closed when the last ordered operation is done
+	ops    sync.WaitGroup
+
+	// Owned by the ordered operations, which never overlap.
+	seq    *steps.Sequence
+	driver drivers.Driver
+}
+
+// change is a new version of the allocation, to be taken up by the loop.
+type change struct {
+	alloc *api.Allocation
+	task  *api.Task
+	spec  Spec
+}
+
+// NewRunner makes a runner.
+func NewRunner(cfg Config) *Runner {
+	r := &Runner{cfg: cfg, box: mailbox.New[Event](), spec: cfg.Spec, alloc: cfg.Alloc, task: cfg.Task}
+	var saved map[string]steps.Result
+	if cfg.Saved != nil {
+		r.record = *cfg.Saved
+		saved = cfg.Saved.Results
+		r.handle.Store(cfg.Saved.Handle)
+		r.results.Store(&saved)
+		r.publish()
+	}
+	r.seq = steps.NewSequence(cfg.Steps, saved)
+	done := make(chan struct{})
+	close(done)
+	r.last = done
+	return r
+}
+
+// Send hands the task an event; it never blocks.
+func (r *Runner) Send(ev Event) {
+	ev.Time = time.Now()
+	ev.Jitter = rand.Float64()
+	r.box.Put(ev)
+}
+
+// Update tells of a new version of the allocation; it holds from the next start on.
+func (r *Runner) Update(a *api.Allocation, t *api.Task, spec Spec) {
+	r.next.Store(&change{alloc: a, task: t, spec: spec})
+}
+
+// Handle gives the running task's ID and handle; false when it does not run.
+func (r *Runner) Handle() (id string, handle *drivers.TaskHandle, ok bool) {
+	if p := r.id.Load(); p != nil {
+		return *p, r.handle.Load(), true
+	}
+	return "", nil, false
+}
+
+// Results gives the results of the set-up steps, by name.
+func (r *Runner) Results() map[string]steps.Result {
+	if p := r.results.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Driver gives the task's driver.
+func (r *Runner) Driver(ctx context.Context) (drivers.Driver, error) {
+	return r.cfg.Drivers.Get(ctx, r.cfg.Task.Driver)
+}
+
+// Run is the loop. It ends with ctx, leaving a running task as it is, and waits
+// for what it started.
+func (r *Runner) Run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	r.ctx = ctx
+	defer r.finish(cancel)
+	if r.cfg.Saved == nil {
+		r.Send(Event{Kind: Create})
+	} else {
+		r.Send(Event{Kind: Restore})
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.box.Wake():
+		}
+		for _, ev := range r.box.Take() {
+			r.step(ev)
+		}
+	}
+}
+
+func (r *Runner) finish(cancel context.CancelFunc) {
+	cancel()
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	r.ops.Wait()
+	r.seq.Release()
+}
+
+func (r *Runner) step(ev Event) {
+	if c := r.next.Swap(nil); c != nil {
+		r.alloc, r.task, r.spec = c.alloc, c.task, c.spec
+	}
+	st, actions := r.spec.Step(r.record.State, ev)
+	r.record.State = st
+	for _, a := range actions {
+		r.act(a)
+	}
+}
+
+// publish shows others which start runs.
+func (r *Runner) publish() {
+	switch r.record.State.Phase {
+	case Running, Delayed, Stopping:
+		id := r.record.ID
+		r.id.Store(&id)
+	default:
+		r.id.Store(nil)
+	}
+}
+
+// complete fills in what belongs to a record beside the state.
+func (r *Runner) complete() {
+	switch r.record.State.Phase {
+	case Starting:
+		r.record.ID, r.record.Handle = r.newID(), nil
+		r.handle.Store(nil)
+	case Running:
+		r.record.Handle = r.handle.Load()
+	case Dead:
+		r.record.Handle = nil
+	}
+	r.record.Results = r.Results()
+}
+
+func (r *Runner) act(a Action) {
+	switch a.Kind {
+	case SetUp:
+		r.setUp()
+	case Start:
+		r.start()
+	case Watch:
+		r.async(r.watch(r.record.ID))
+	case Recover:
+		r.recover()
+	case Stop:
+		r.async(r.stop(r.record.ID, a))
+	case Destroy:
+		r.destroy(r.record.ID)
+	case TearDown:
+		r.tearDown()
+	case Cancel:
+		if r.cancel != nil {
+			r.cancel()
+		}
+	case Timer:
+		if r.timer != nil {
+			r.timer.Stop()
+		}
+		r.timer = time.AfterFunc(a.Delay, func() { r.Send(Event{Kind: TimerFired}) })
+	case Save:
+		r.complete()
+		r.publish()
+		if err := r.cfg.Save(r.record); err != nil {
+			r.cfg.Logger.Warn("the task's state is not kept: it may be started anew after a restart of the agent", "err", err)
+		}
+	case Tell:
+		r.publish()
+		r.cfg.Changed(r.record.State, a.Urgent)
+	}
+}
+
+// async runs an operation beside the loop; what it gives is sent to the task.
+func (r *Runner) async(op func(context.Context) *Event) {
+	r.ops.Go(func() {
+		if ev := op(r.ctx); ev != nil && r.ctx.Err() == nil {
+			r.Send(*ev)
+		}
+	})
+}
+
+// ordered is async for operations that must not overlap.
+func (r *Runner) ordered(op func(context.Context) *Event) {
+	before, done := r.last, make(chan struct{})
+	r.last = done
+	r.async(func(ctx context.Context) *Event {
+		defer close(done)
+		select {
+		case <-before:
+			return op(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+}
+
+// outcome makes the answer to an operation.
+func outcome(kind EventKind, err error) *Event {
+	ev := &Event{Kind: kind}
+	if err == nil {
+		return ev
+	}
+	ev.Err = err.Error()
+	ev.Recoverable = true
+	for _, kind := range []error{api.ErrInvalid, api.ErrDenied, drivers.ErrUnknownDriver, drivers.ErrDisabled, drivers.ErrUnsupported} {
+		if errors.Is(err, kind) {
+			ev.Recoverable = false
+		}
+	}
+	return ev
+}
