@@ -165,6 +165,11 @@ func (u *Usage) Sub(o *Usage) {
 	}
 }
 
+// Within says whether the amounts are none larger than those of o.
+func (u *Usage) Within(o *Usage) bool {
+	return u.CPU <= o.CPU && u.Memory <= o.Memory && u.Disk <= o.Disk && u.Allocs <= o.Allocs
+}
+
 // Empty says whether nothing is in use.
 func (u *Usage) Empty() bool {
 	return u.Allocs == 0 && u.CPU == 0 && u.Memory == 0 && u.Disk == 0 && len(u.Ports) == 0 && len(u.Cores) == 0 && len(u.Device) == 0

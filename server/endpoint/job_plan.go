@@ -69,6 +69,7 @@ func (e *Endpoints) dryRun(v *state.View, job *api.Job, resp *api.JobPlanRespons
 		return fmt.Errorf("plan job %q: %w", job.ID, err)
 	}
 	resp.Annotations = plan.Annotations
+	scheduler.Annotate(resp.Diff, plan.Annotations)
 	resp.FailedTGAllocs = plan.Eval.FailedTGAllocs
 	resp.CreatedEvals = append([]*api.Evaluation{plan.Eval}, plan.NewEvals...)
 	return nil

@@ -129,7 +129,9 @@ func (p *planner) tryUpdate(u *InPlace, room *roomAfter) {
 	old, now := fit.Of(a.AllocatedResources), fit.Of(keepGrants(base, a.AllocatedResources))
 	used := room.of(a.NodeID)
 	used.Sub(&old)
-	if dimension, ok := fit.Check(node, used, &now); !ok {
+	// One that takes no more than before stays, even where what is being
+	// stopped beside it makes the node look full.
+	if dimension, ok := fit.Check(node, used, &now); !ok && !now.Within(&old) {
 		p.refuse(u.AllocID, a.NodeID, dimension)
 		used.Add(&old)
 		return

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/scheduler/feasible"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/state"
 	"github.com/seraihq/serai/server/trigger"
@@ -58,6 +59,9 @@ func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*
 	case n.NodePool == api.NodePoolAll:
 		return nil, api.Errorf(api.ErrInvalid, "register node %s: node pool %q stands for all pools; name another one", n.ID, n.NodePool)
 	}
+	classed := *n // the caller's node may be in use there
+	classed.ComputedClass = feasible.ComputedClass(n)
+	n = &classed
 	view := s.Store.View()
 	old, known := view.Node(n.ID)
 	if known {
