@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/builtin"
 	"github.com/seraihq/serai/drivers/plugin"
 )
@@ -63,8 +62,8 @@ func (s *Set) candidates() map[string]string {
 
 // load starts an external driver and adds it under the name that it gives itself.
 func (s *Set) load(ctx context.Context, file, path string) error {
-	h := &host{set: s, name: file, logger: s.logger.With("driver", file), external: true, config: s.cfg.Plugins[file],
-		connecting: make(chan struct{}, 1), live: map[string]*drivers.TaskHandle{}}
+	h := newHost(s, file)
+	h.external = true
 	h.launch = func(ctx context.Context) (backend, error) {
 		return h.start(ctx, plugin.Options{Name: file, Path: path, Args: s.cfg.Args[file], Dir: s.cfg.Dir, Logger: h.logger})
 	}

@@ -61,13 +61,28 @@ type host struct {
 	calls   int
 	live    map[string]*drivers.TaskHandle
 	idle    *time.Timer
-	closed  bool
 	looked  bool
+	// closed is closed when the agent lets go of the host.
+	closed chan struct{}
+}
+
+func (h *host) isClosed() bool {
+	select {
+	case <-h.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+func newHost(s *Set, name string) *host {
+	return &host{set: s, name: name, logger: s.logger.With("driver", name), config: s.cfg.Plugins[name],
+		connecting: make(chan struct{}, 1), live: map[string]*drivers.TaskHandle{}, closed: make(chan struct{})}
 }
 
 func newBuiltinHost(s *Set, b builtin.Builtin, d drivers.Driver) *host {
-	h := &host{set: s, name: b.Name, logger: s.logger.With("driver", b.Name), describe: d, config: s.cfg.Plugins[b.Name],
-		connecting: make(chan struct{}, 1), live: map[string]*drivers.TaskHandle{}}
+	h := newHost(s, b.Name)
+	h.describe = d
 	h.launch = func(ctx context.Context) (backend, error) {
 		if s.cfg.InProcess {
 			return inProcess{d}, nil
@@ -115,6 +130,9 @@ func (h *host) acquire(ctx context.Context) (backend, error) {
 	if b, ok := h.use(); ok {
 		return b, nil
 	}
+	if h.isClosed() {
+		return nil, fmt.Errorf("driver %q: %w: the agent is shutting down", h.name, drivers.ErrUnavailable)
+	}
 	if err := h.connect(ctx, true); err != nil {
 		return nil, err
 	}
@@ -155,7 +173,7 @@ func (h *host) done() {
 
 // checkIdle starts or stops the idle clock; h.mu is held.
 func (h *host) checkIdle() {
-	if h.calls > 0 || len(h.live) > 0 || h.external || h.closed || h.current == nil {
+	if h.calls > 0 || len(h.live) > 0 || h.external || h.isClosed() || h.current == nil {
 		if h.idle != nil {
 			h.idle.Stop()
 			h.idle = nil
@@ -172,7 +190,7 @@ func (h *host) stopIdle() {
 	defer func() { <-h.connecting }()
 	h.mu.Lock()
 	b := h.current
-	if h.calls > 0 || len(h.live) > 0 || h.closed || b == nil {
+	if h.calls > 0 || len(h.live) > 0 || h.isClosed() || b == nil {
 		h.mu.Unlock()
 		return
 	}
@@ -256,11 +274,15 @@ func (h *host) watch(b backend) {
 	if b.Exited() == nil {
 		return
 	}
-	<-b.Exited()
+	select {
+	case <-b.Exited():
+	case <-h.closed:
+		return
+	}
 	h.mu.Lock()
-	mine, live, closed := h.current == b, len(h.live), h.closed
+	mine, live := h.current == b, len(h.live)
 	h.mu.Unlock()
-	if !mine || closed {
+	if !mine {
 		return
 	}
 	h.logger.Warn("driver host ended", "tasks", live)
@@ -272,14 +294,15 @@ func (h *host) watch(b backend) {
 			h.done()
 			return
 		}
-		h.logger.Error("driver host not started again", "err", err, "again_in", backoff)
-		time.Sleep(backoff)
-		h.mu.Lock()
-		live, closed = len(h.live), h.closed
-		h.mu.Unlock()
-		if closed {
+		select {
+		case <-time.After(backoff):
+		case <-h.closed:
 			return
 		}
+		h.logger.Error("driver host not started again", "err", err, "again_in", backoff)
+		h.mu.Lock()
+		live = len(h.live)
+		h.mu.Unlock()
 	}
 }
 
@@ -306,7 +329,10 @@ func (h *host) adopt(ctx context.Context) {
 func (h *host) release() {
 	h.mu.Lock()
 	b := h.current
-	h.closed, h.current = true, nil
+	h.current = nil
+	if !h.isClosed() {
+		close(h.closed)
+	}
 	if h.idle != nil {
 		h.idle.Stop()
 	}

@@ -132,6 +132,9 @@ func (s *Set) follow(ctx context.Context, h *host, name string) {
 		ch, err := h.fingerprints(ctx)
 		if err == nil {
 			for fp := range ch {
+				if now, _ := s.lookup(name); now != h {
+					return // a newer external driver has taken the name
+				}
 				if fp.Err == nil {
 					backoff = time.Second
 				}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/mock"
+	"github.com/seraihq/serai/drivers/rawexec"
 )
 
 // Builtin is one driver of the binary.
@@ -21,6 +22,7 @@ type Builtin struct {
 func All() []Builtin {
 	return []Builtin{
 		{mock.Name, func(l *slog.Logger) drivers.Driver { return mock.New(l) }},
+		{rawexec.Name, func(l *slog.Logger) drivers.Driver { return rawexec.New(l) }},
 	}
 }
 

@@ -1,0 +1,148 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/internal/cgroup"
+	"github.com/seraihq/serai/drivers/internal/process"
+)
+
+// killPatience is how long the kernel is given to end processes that were sent SIGKILL.
+const killPatience = 10 * time.Second
+
+// State is what a handle keeps of a task, as JSON in DriverState.
+type State struct {
+	Process process.Identity
+	Group   cgroup.Group
+	Started time.Time
+	// OOMKills is the group's count at the start.
+	OOMKills uint64 `json:",omitempty"`
+	// Driver is the driver's own.
+	Driver map[string]string `json:",omitempty"`
+}
+
+// Task is one task from its start to Destroy.
+type Task struct {
+	ID, Name string
+	Config   *drivers.TaskConfig
+	State    State
+	// Cleanup frees what the driver holds for the task beyond its group; nil when nothing. It is called once, by Destroy.
+	Cleanup func(context.Context) error
+
+	process *process.Process
+	done    chan struct{}
+
+	mu        sync.Mutex
+	completed time.Time
+	result    drivers.ExitResult
+}
+
+// Running is whether the task's main process has not ended yet.
+func (t *Task) Running() bool {
+	select {
+	case <-t.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// watch waits for the end of the main process, ends what it left behind, and keeps how it ended.
+func (t *Task) watch() {
+	exit, err := t.process.Wait(context.Background())
+	if err != nil {
+		exit = process.Exit{}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
+	defer cancel()
+	killErr := t.State.Group.Kill(ctx)
+	t.end(exit, killErr)
+	_ = t.process.Close()
+}
+
+func (t *Task) end(exit process.Exit, err error) {
+	r := drivers.ExitResult{ExitCode: exit.Code, Signal: exit.Signal}
+	if !exit.Known {
+		r.ExitCode, r.Err = -1, drivers.ErrExitUnknown
+	}
+	if !r.Successful() && t.State.Group.OOMKills() > t.State.OOMKills {
+		r.OOMKilled = true
+	}
+	if r.Err == nil {
+		r.Err = err
+	}
+	t.mu.Lock()
+	t.result, t.completed = r, time.Now()
+	t.mu.Unlock()
+	close(t.done)
+}
+
+// Result is how the task ended; it holds once Running is false.
+func (t *Task) Result() drivers.ExitResult {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.result
+}
+
+// Signal sends a signal to the main process.
+func (t *Task) Signal(sig unix.Signal) error {
+	if !t.Running() {
+		return fmt.Errorf("task %s has ended: there is nothing to signal", t.ID)
+	}
+	if err := t.process.Signal(sig); err != nil {
+		return fmt.Errorf("task %s: signal: %w", t.ID, err)
+	}
+	return nil
+}
+
+// stop signals the main process, gives it timeout, and then kills the whole group.
+func (t *Task) stop(ctx context.Context, timeout time.Duration, sig unix.Signal) error {
+	if err := t.process.Signal(sig); err != nil && t.Running() && !errors.Is(err, process.ErrGone) {
+		timeout = 0
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-t.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	}
+	return t.kill(ctx)
+}
+
+// kill ends the whole group and waits until the end has been noticed.
+func (t *Task) kill(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, killPatience)
+	defer cancel()
+	_ = t.process.Signal(unix.SIGKILL) // also where there are no groups
+	if err := t.State.Group.Kill(ctx); err != nil {
+		return fmt.Errorf("task %s: %w", t.ID, err)
+	}
+	select {
+	case <-t.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("task %s: process %d does not end after SIGKILL: %w", t.ID, t.State.Process.PID, ctx.Err())
+	}
+}
+
+func (t *Task) status() drivers.TaskStatus {
+	s := drivers.TaskStatus{ID: t.ID, Name: t.Name, State: drivers.TaskRunning, StartedAt: t.State.Started,
+		Attributes: map[string]string{"pid": fmt.Sprint(t.State.Process.PID)}}
+	if !t.Running() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		r := t.result
+		s.State, s.CompletedAt, s.Exit = drivers.TaskExited, t.completed, &r
+	}
+	return s
+}
