@@ -65,7 +65,7 @@ func (p *Planner) prepare() *batch {
 func (p *Planner) schedule(b *batch, view *state.View, x *api.Evaluation, now time.Time) {
 	start := time.Now()
 	plan, err := p.guarded(view, x, now)
-	measure("worker.invoke_scheduler."+x.Type, start)
+	measure("worker.invoke_scheduler_"+x.Type, start)
 	entry := fsm.Plan{EvalID: x.ID, Namespace: x.Namespace, JobID: x.JobID}
 	job, ok := view.Job(x.Namespace, x.JobID)
 	if ok {

@@ -1,0 +1,46 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/seraihq/serai/internal/telemetry"
+)
+
+const measureEvery = 5 * time.Second
+
+// measure puts figures of the parts into the metrics from time to time.
+func (s *Server) measure(ctx context.Context) error {
+	tick := time.NewTicker(measureEvery)
+	defer tick.Stop()
+	for {
+		s.gauges()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Server) gauges() {
+	b := s.broker.Stats()
+	gauge := func(v int, name ...string) { telemetry.Gauge(float64(v), append([]string{"nomad"}, name...)...) }
+	gauge(b.Ready, "broker", "total_ready")
+	gauge(b.Unacked, "broker", "total_unacked")
+	gauge(b.Pending, "broker", "total_pending")
+	gauge(b.Waiting, "broker", "total_waiting")
+	gauge(b.Blocked, "blocked_evals", "total_blocked")
+	gauge(b.Escaped, "blocked_evals", "total_escaped")
+	v := s.store.View()
+	gauge(v.NodeCount(), "state", "nodes")
+	gauge(v.AllocationCount(), "state", "allocs")
+	telemetry.Gauge(float64(v.Index()), "nomad", "state", "latestIndex")
+	heartbeats := 0
+	for n := range v.Nodes() {
+		if n.Ready() {
+			heartbeats++
+		}
+	}
+	gauge(heartbeats, "heartbeat", "active")
+}

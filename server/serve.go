@@ -1,0 +1,171 @@
+package server
+
+import (
+	"context"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/events"
+)
+
+// leaderWait is how long a request waits for a server that has only just been
+// started.
+const leaderWait = 5 * time.Second
+
+func newClusterID() string { return uuid.NewString() }
+
+// Answers says whether the operation is answered by Handle.
+func (s *Server) Answers(op *api.Endpoint) bool { return s.endpoints.Answers(op) }
+
+// Handle runs an operation of the API's table; req points to its request type.
+func (s *Server) Handle(ctx context.Context, op *api.Endpoint, req any) (any, api.Meta, error) {
+	if err := s.awaitReady(ctx); err != nil {
+		return nil, api.Meta{}, err
+	}
+	return s.endpoints.Handle(ctx, op, req)
+}
+
+func (s *Server) awaitReady(ctx context.Context) error {
+	select {
+	case <-s.ready:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(leaderWait)
+	defer timer.Stop()
+	select {
+	case <-s.ready:
+		return nil
+	case <-timer.C:
+		return api.Errorf(api.ErrNoLeader, "No cluster leader")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Leader gives the address of the leader; empty when there is none.
+func (s *Server) Leader() string {
+	address, _ := s.raft.LeaderAddress()
+	return address
+}
+
+// Peers gives the addresses of the servers.
+func (s *Server) Peers() []string {
+	out := []string{}
+	if c, err := s.raft.Configuration(); err == nil {
+		for _, x := range c.Servers {
+			out = append(out, x.Address)
+		}
+	}
+	return out
+}
+
+// RaftConfiguration lists the servers as Raft knows them.
+func (s *Server) RaftConfiguration() (api.RaftConfiguration, error) {
+	c, err := s.raft.Configuration()
+	if err != nil {
+		return api.RaftConfiguration{}, err
+	}
+	for _, x := range c.Servers {
+		if x.ID == s.cfg.ID {
+			x.Node = s.memberName()
+		}
+	}
+	return *c, nil
+}
+
+func (s *Server) memberName() string { return s.cfg.Name + "." + s.cfg.Region }
+
+// Members lists the servers as people know them.
+func (s *Server) Members() api.ServerMembers {
+	return api.ServerMembers{
+		ServerName: s.cfg.Name, ServerRegion: s.cfg.Region, ServerDC: s.cfg.Datacenter,
+		Members: []*api.AgentMember{s.Member()},
+	}
+}
+
+// Member describes this server.
+func (s *Server) Member() *api.AgentMember {
+	host, portText, _ := net.SplitHostPort(s.cfg.Address)
+	port, _ := strconv.ParseUint(portText, 10, 16)
+	return &api.AgentMember{
+		Name: s.memberName(), Addr: host, Port: uint16(port), Status: "alive",
+		Tags: map[string]string{
+			"role": "nomad", "region": s.cfg.Region, "dc": s.cfg.Datacenter, "id": s.cfg.ID,
+			"build": s.cfg.Version, "rpc_addr": host, "port": portText, "bootstrap": "1",
+			"vsn": "1", "raft_vsn": "3",
+		},
+		ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
+	}
+}
+
+// Events opens an event stream; next gives the events of one index at a time.
+func (s *Server) Events(_ context.Context, req *api.EventStreamRequest) (next func(context.Context) (*api.Events, error), err error) {
+	f := events.Filter{Topics: map[string][]string{}, Namespace: req.Namespace}
+	if f.Namespace == "" {
+		f.Namespace = api.DefaultNamespace
+	}
+	for _, t := range req.Topics {
+		topic, key, found := strings.Cut(t, ":")
+		if topic == "" {
+			return nil, api.Errorf(api.ErrInvalid, "Invalid key value pair for topic: %q; write \"Topic\" or \"Topic:key\"", t)
+		}
+		if !found || key == "" {
+			key = api.TopicAll
+		}
+		f.Topics[topic] = append(f.Topics[topic], key)
+	}
+	if len(f.Topics) == 0 {
+		f.Topics[api.TopicAll] = []string{api.TopicAll}
+	}
+	return s.events.Subscribe(req.Index, f).Next, nil
+}
+
+// Locate gives the node of an allocation.
+func (s *Server) Locate(allocID string) (nodeID string, ok bool) {
+	a, ok := s.store.View().Allocation(allocID)
+	if !ok {
+		return "", false
+	}
+	return a.NodeID, true
+}
+
+// SaveSnapshot writes the whole state.
+func (s *Server) SaveSnapshot(ctx context.Context, w io.Writer) error {
+	return api.Errorf(api.ErrNotBuilt, "saving snapshots is not there yet")
+}
+
+// RestoreSnapshot replaces the whole state, or leaves it as it is.
+func (s *Server) RestoreSnapshot(ctx context.Context, r io.Reader) error {
+	return api.Errorf(api.ErrNotBuilt, "restoring snapshots is not there yet")
+}
+
+// Healthy says whether there is a leader.
+func (s *Server) Healthy() api.HealthState {
+	if s.Leader() == "" {
+		return api.HealthState{Message: "No cluster leader"}
+	}
+	return api.HealthState{Ok: true, Message: "ok"}
+}
+
+// Stats tells about the server, for /v1/agent/self.
+func (s *Server) Stats() map[string]map[string]string {
+	b := s.broker.Stats()
+	return map[string]map[string]string{
+		"nomad": {
+			"server": "true", "leader": strconv.FormatBool(s.raft.Leader()), "leader_addr": s.Leader(),
+			"bootstrap": "true", "known_regions": "1",
+		},
+		"raft": s.raft.Stats(),
+		"broker": {
+			"ready": strconv.Itoa(b.Ready), "unacked": strconv.Itoa(b.Unacked), "pending": strconv.Itoa(b.Pending),
+			"waiting": strconv.Itoa(b.Waiting), "blocked": strconv.Itoa(b.Blocked),
+		},
+	}
+}

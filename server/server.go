@@ -1,0 +1,198 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/broker"
+	"github.com/seraihq/serai/server/consensus"
+	"github.com/seraihq/serai/server/endpoint"
+	"github.com/seraihq/serai/server/events"
+	"github.com/seraihq/serai/server/fsm"
+	"github.com/seraihq/serai/server/gc"
+	"github.com/seraihq/serai/server/heartbeat"
+	"github.com/seraihq/serai/server/node"
+	"github.com/seraihq/serai/server/planner"
+	"github.com/seraihq/serai/server/state"
+)
+
+// Config is what Open needs.
+type Config struct {
+	Name       string
+	ID         string // names the server for ever
+	Region     string
+	Datacenter string
+	Address    string // where other servers would reach it, host:port
+	Dir        string // where the log and snapshots are; empty: in memory
+	Version    string
+	Logger     *slog.Logger
+
+	SchedulerConfig *api.SchedulerConfiguration // of a cluster that has none yet
+	Limits          endpoint.Limits
+	Drivers         endpoint.DriverCheck
+	GC              gc.Thresholds
+	GCInterval      time.Duration
+	Heartbeat       Heartbeat
+	EventBuffer     int // commits that the event stream remembers
+	SnapshotAfter   uint64
+}
+
+// Heartbeat says how soon a silent node is down.
+type Heartbeat struct {
+	MinTTL    time.Duration
+	Grace     time.Duration
+	Failover  time.Duration
+	MaxPerSec float64
+}
+
+// Server is one server. See the package comment.
+type Server struct {
+	cfg       Config
+	store     *state.Store
+	raft      *consensus.Raft
+	endpoints *endpoint.Endpoints
+	events    *events.Buffer
+	nodes     *node.Service
+	broker    *broker.Broker
+	heartbeat *heartbeat.Monitor
+	collector *gc.Collector
+
+	ready chan struct{} // closed when it first leads and has caught up
+	fatal chan error
+}
+
+// Open opens the store and the log. What is damaged is refused. The caller
+// calls Run, and then Close.
+func Open(cfg Config) (*Server, error) {
+	s := &Server{cfg: cfg, store: state.New(), ready: make(chan struct{}), fatal: make(chan error, 1)}
+	rc := consensus.Config{
+		Dir: cfg.Dir, ID: cfg.ID, Address: cfg.Address, FSM: fsm.New(s.store), Logger: cfg.Logger,
+		SnapshotAfter: cfg.SnapshotAfter,
+		Fatal: func(err error) {
+			select {
+			case s.fatal <- err:
+			default:
+			}
+		},
+	}
+	open := consensus.Open
+	if cfg.Dir == "" {
+		open = consensus.OpenMemory
+	}
+	var err error
+	if s.raft, err = open(rc); err != nil {
+		return nil, err
+	}
+	s.assemble()
+	return s, nil
+}
+
+// assemble makes the parts; it starts nothing.
+func (s *Server) assemble() {
+	log := raftLog{s.raft}
+	component := func(name string) *slog.Logger { return s.cfg.Logger.With("component", name) }
+	h := s.cfg.Heartbeat
+	s.heartbeat = heartbeat.New(heartbeat.Config{
+		Store: s.store, Log: log, Logger: component("heartbeat"),
+		MinTTL: h.MinTTL, Grace: h.Grace, Failover: h.Failover, MaxPerSec: h.MaxPerSec,
+	})
+	s.collector = gc.New(s.store, log, s.cfg.GC, s.cfg.GCInterval, s.cfg.Logger)
+	s.events = events.New(s.store, s.cfg.EventBuffer)
+	s.nodes = node.New(node.Config{Store: s.store, Log: log, Logger: component("node"), Beat: s.heartbeat.Beat})
+	s.broker = broker.New(broker.Config{
+		Store: s.store, Logger: component("broker"),
+		Unblock: func(ctx context.Context, evals []*api.Evaluation) error {
+			_, _, err := log.Apply(ctx, &fsm.EvalUpsert{Evals: evals})
+			return err
+		},
+	})
+	s.endpoints = endpoint.New(endpoint.Config{
+		Store: s.store, Log: log, Logger: component("endpoint"), Region: s.cfg.Region,
+		Limits: s.cfg.Limits, Drivers: s.cfg.Drivers, Collect: s.collector.Collect,
+	})
+}
+
+// raftLog is the log as the parts see it.
+type raftLog struct{ raft *consensus.Raft }
+
+func (l raftLog) Apply(ctx context.Context, c fsm.Command) (any, uint64, error) {
+	done, err := l.raft.Do(ctx, c)
+	return done.Result, done.Index, err
+}
+
+// Run works until ctx ends or an entry of the log cannot be applied.
+func (s *Server) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.nodes.Run(ctx) })
+	g.Go(func() error { return s.events.Run(ctx) })
+	g.Go(func() error { return s.raft.Lead(ctx, s.lead) })
+	g.Go(func() error { return s.measure(ctx) })
+	g.Go(func() error {
+		select {
+		case err := <-s.fatal:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Close stops the log. What was acknowledged stays.
+func (s *Server) Close() error { return s.raft.Close() }
+
+// lead does the leader's work until ctx ends.
+func (s *Server) lead(ctx context.Context) error {
+	if err := s.raft.Barrier(ctx); err != nil {
+		return err
+	}
+	if err := s.found(ctx); err != nil {
+		return err
+	}
+	s.cfg.Logger.Info("this server leads", "index", s.store.View().Index())
+	g, ctx := errgroup.WithContext(ctx)
+	p := planner.New(planner.Config{Store: s.store, Queue: s.broker, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "planner")})
+	g.Go(func() error { return s.broker.Run(ctx) })
+	g.Go(func() error { return p.Run(ctx) })
+	g.Go(func() error { return s.heartbeat.Run(ctx) })
+	g.Go(func() error { return s.collector.Run(ctx) })
+	select {
+	case <-s.ready:
+	default:
+		close(s.ready)
+	}
+	return g.Wait()
+}
+
+// found gives a new cluster its identity and its configuration.
+func (s *Server) found(ctx context.Context) error {
+	view := s.store.View()
+	if _, ok := view.ClusterMeta(); ok {
+		return nil
+	}
+	if _, err := s.raft.Do(ctx, &fsm.ClusterMeta{ClusterID: newClusterID(), Time: time.Now().UnixNano()}); err != nil {
+		return fmt.Errorf("give the cluster its identity: %w", err)
+	}
+	if c := s.cfg.SchedulerConfig; c != nil && *c != *api.DefaultSchedulerConfiguration() {
+		if _, err := s.raft.Do(ctx, &fsm.SchedulerConfigSet{Config: c}); err != nil {
+			return fmt.Errorf("store the default scheduler configuration: %w", err)
+		}
+	}
+	return nil
+}
+
+// Ready is closed when the server has caught up with its log and leads.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Nodes answers client agents.
+func (s *Server) Nodes() *node.Service { return s.nodes }
