@@ -14,6 +14,7 @@ type Command struct {
 	Help     string // paragraphs for the command's own help; Synopsis when empty
 
 	Hidden         bool // not listed and not suggested
+	Refused        bool // known by name and not built: every call is an error
 	Offline        bool // talks to no agent: takes no general options
 	StopAtArgument bool // the first argument ends the flags (what follows belongs to another program)
 	Min, Max       int  // number of arguments; Max < 0 = any

@@ -48,6 +48,9 @@ func (p *Program) Run(ctx context.Context, words []string) int {
 	}
 	path, rest := p.Root.find(words)
 	c := path[len(path)-1]
+	if c.Refused {
+		return p.refuse(path, rest)
+	}
 	if c.Run == nil {
 		return p.group(path, rest)
 	}
@@ -101,6 +104,20 @@ func (p *Program) special(ctx context.Context, words []string) (int, bool) {
 		return 0, true
 	}
 	return 0, false
+}
+
+// refuse answers a call of a command that is not built.
+func (p *Program) refuse(path []*Command, rest []string) int {
+	name := pathName(path)
+	for _, w := range rest { // the words below it that are names, not arguments
+		if strings.HasPrefix(w, "-") || len(rest) > 0 && w != rest[0] {
+			break
+		}
+		name += " " + w
+	}
+	style := p.style(fromEnvironment(p.Getenv), p.Stderr)
+	fmt.Fprintf(p.Stderr, "%s %q is not built yet\n", style.Red("Error:"), name)
+	return CodeError
 }
 
 // group answers a call that ends at a command with others below it.

@@ -60,7 +60,7 @@ func writeColumns(w io.Writer, rows [][]string, gap string) {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			row[i] = clean(cell)
+			row[i] = Clean(cell)
 			widths[i] = max(widths[i], width(row[i]))
 		}
 	}
@@ -79,9 +79,9 @@ func writeColumns(w io.Writer, rows [][]string, gap string) {
 	}
 }
 
-// clean keeps text of jobs and tasks from moving the cursor: only our own
-// colour codes stay.
-func clean(s string) string {
+// Clean keeps text of jobs and tasks from moving the cursor: control characters
+// become spaces, only our own colour codes stay.
+func Clean(s string) string {
 	if !strings.ContainsFunc(s, isControl) {
 		return s
 	}

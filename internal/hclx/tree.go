@@ -3,11 +3,16 @@ package hclx
 import (
 	"math/big"
 	"sort"
+	"strconv"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
+
+// Range is a part of a file, for users of the package that do not import the
+// HCL library themselves.
+type Range = hcl.Range
 
 // Kind is the shape of a Value.
 type Kind int
@@ -35,6 +40,50 @@ type Value struct {
 	Items   []Value // List
 	Entries []Entry // Object, in the order of the source
 	Range   hcl.Range
+}
+
+// Plain gives a value in the types of encoding/json, except that whole numbers
+// are int64. The labels of a block become nested objects, and repeated blocks a list.
+func (v Value) Plain() any {
+	switch v.Kind {
+	case String:
+		return v.Text
+	case Bool:
+		return v.Bool
+	case Number:
+		if n, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
+			return n
+		}
+		n, _ := strconv.ParseFloat(v.Text, 64)
+		return n
+	case List:
+		out := make([]any, len(v.Items))
+		for i, item := range v.Items {
+			out[i] = item.Plain()
+		}
+		return out
+	case Object:
+		out := map[string]any{}
+		for _, e := range v.Entries {
+			value := e.Value.Plain()
+			for i := len(e.Labels) - 1; i >= 0; i-- {
+				value = map[string]any{e.Labels[i]: value}
+			}
+			if old, ok := out[e.Name]; ok && e.Block {
+				value = append(asList(old), value)
+			}
+			out[e.Name] = value
+		}
+		return out
+	}
+	return nil
+}
+
+func asList(v any) []any {
+	if list, ok := v.([]any); ok {
+		return list
+	}
+	return []any{v}
 }
 
 // Entry is an attribute or a block of an Object.

@@ -7,15 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/hcl/v2"
-
 	"github.com/seraihq/serai/internal/hclx"
 )
 
 // place is where a key was given.
 type place struct {
 	file *hclx.File
-	rng  hcl.Range
+	rng  hclx.Range
 }
 
 // decoder lays the values of one file over a configuration.
@@ -25,7 +23,7 @@ type decoder struct {
 	problems hclx.Problems
 }
 
-func (d *decoder) problem(rng hcl.Range, format string, args ...any) *hclx.Problem {
+func (d *decoder) problem(rng hclx.Range, format string, args ...any) *hclx.Problem {
 	d.problems = append(d.problems, d.file.At(rng, format, args...))
 	return &d.problems[len(d.problems)-1]
 }
@@ -38,7 +36,7 @@ func join(path, name string) string {
 }
 
 // value lays v over dst. path names dst for messages; rng is where its name stands.
-func (d *decoder) value(v hclx.Value, dst reflect.Value, path, unit string, rng hcl.Range) {
+func (d *decoder) value(v hclx.Value, dst reflect.Value, path, unit string, rng hclx.Range) {
 	if v.Kind == hclx.Null {
 		return
 	}
@@ -168,7 +166,7 @@ func (d *decoder) labelled(e hclx.Entry, dst reflect.Value, path string) {
 	}
 }
 
-func (d *decoder) labelledOne(label string, v hclx.Value, dst reflect.Value, path string, rng hcl.Range) {
+func (d *decoder) labelledOne(label string, v hclx.Value, dst reflect.Value, path string, rng hclx.Range) {
 	if label == "" {
 		d.problem(rng, "%s has an empty label", path)
 		return
@@ -194,7 +192,7 @@ func (d *decoder) mapping(v hclx.Value, dst reflect.Value, path string) {
 		for _, e := range object.Entries {
 			key := reflect.ValueOf(e.Name)
 			if dst.Type().Elem().Kind() == reflect.Interface {
-				out.SetMapIndex(key, reflect.ValueOf(plain(e.Value)))
+				out.SetMapIndex(key, reflect.ValueOf(e.Value.Plain()))
 				continue
 			}
 			item := reflect.New(dst.Type().Elem()).Elem()
@@ -203,49 +201,6 @@ func (d *decoder) mapping(v hclx.Value, dst reflect.Value, path string) {
 		}
 	}
 	dst.Set(out)
-}
-
-// plain gives a value in the types of encoding/json, whole numbers as int64.
-func plain(v hclx.Value) any {
-	switch v.Kind {
-	case hclx.String:
-		return v.Text
-	case hclx.Bool:
-		return v.Bool
-	case hclx.Number:
-		if n, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
-			return n
-		}
-		n, _ := strconv.ParseFloat(v.Text, 64)
-		return n
-	case hclx.List:
-		out := make([]any, len(v.Items))
-		for i, item := range v.Items {
-			out[i] = plain(item)
-		}
-		return out
-	case hclx.Object:
-		out := map[string]any{}
-		for _, e := range v.Entries {
-			value := plain(e.Value)
-			for i := len(e.Labels) - 1; i >= 0; i-- {
-				value = map[string]any{e.Labels[i]: value}
-			}
-			if old, ok := out[e.Name]; ok && e.Block {
-				value = append(asList(old), value)
-			}
-			out[e.Name] = value
-		}
-		return out
-	}
-	return nil
-}
-
-func asList(v any) []any {
-	if list, ok := v.([]any); ok {
-		return list
-	}
-	return []any{v}
 }
 
 func (d *decoder) slice(v hclx.Value, dst reflect.Value, path string) {
