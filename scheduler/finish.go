@@ -35,7 +35,7 @@ func (r *run) block() {
 	for x := range r.in.State.EvaluationsByJob(e.Namespace, e.JobID) {
 		switch {
 		case x.Status != api.EvalBlocked || x.ID == e.ID:
-		case len(r.blocked) > 0 && waiting == nil && r.in.Eval.Status != api.EvalBlocked:
+		case len(r.blocked) > 0 && waiting == nil && !r.woken():
 			waiting = x
 		default:
 			c := *x
@@ -47,8 +47,8 @@ func (r *run) block() {
 	if len(r.blocked) == 0 {
 		return
 	}
-	if r.in.Eval.Status == api.EvalBlocked { // was woken, and waits on
-		e.Status, e.StatusDescription = api.EvalBlocked, r.in.Eval.StatusDescription
+	if r.woken() { // and waits on
+		e.Status, e.StatusDescription = api.EvalBlocked, descBlocked
 		r.wait(e)
 		return
 	}
@@ -65,6 +65,11 @@ func (r *run) block() {
 	r.wait(&b)
 	e.BlockedEval = b.ID
 	r.plan.NewEvals = append(r.plan.NewEvals, &b)
+}
+
+// woken says whether the evaluation is a blocked one that was woken.
+func (r *run) woken() bool {
+	return r.in.Eval.Status == api.EvalBlocked || r.in.Eval.TriggeredBy == api.TriggerQueuedAllocs
 }
 
 // wait says for which nodes a blocked evaluation waits: those of a computed

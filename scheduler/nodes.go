@@ -1,10 +1,12 @@
 package scheduler
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/scheduler/feasible"
+	"github.com/seraihq/serai/scheduler/rank"
 	"github.com/seraihq/serai/scheduler/reconcile"
 )
 
@@ -101,23 +103,41 @@ func (p *placer) meta(row int32) *api.AllocationMetric {
 	}
 }
 
-// short notes what a node is short of.
-func (p *placer) short(row int32, why string) {
+// short notes why a node could not be taken. Only where room is lacking the
+// group waits for it.
+func (p *placer) short(row int32, why rank.Refusal) {
 	r, name := p.r, p.d.group.Name
-	r.queued[name]++
 	m := r.failed[name]
 	if m == nil {
 		c := *p.base
 		m = &c
-		m.DimensionExhausted, m.ClassExhausted = map[string]int{}, map[string]int{}
+		m.ConstraintFiltered, m.ClassFiltered = maps.Clone(c.ConstraintFiltered), maps.Clone(c.ClassFiltered)
 		r.note(p.d, m)
-		r.blocked = append(r.blocked, p.d)
 	} else {
 		m.CoalescedFailures++
 	}
-	m.NodesExhausted++
-	m.DimensionExhausted[why]++
-	if class := r.in.Fleet.Node(row).NodeClass; class != "" {
-		m.ClassExhausted[class]++
+	class := r.in.Fleet.Node(row).NodeClass
+	if why.Filtered != "" {
+		m.NodesFiltered++
+		add(&m.ConstraintFiltered, why.Filtered)
+		add(&m.ClassFiltered, class)
+		return
 	}
+	if r.queued[name] == 0 {
+		r.blocked = append(r.blocked, p.d)
+	}
+	r.queued[name]++
+	m.NodesExhausted++
+	add(&m.DimensionExhausted, why.Exhausted)
+	add(&m.ClassExhausted, class)
+}
+
+func add(counts *map[string]int, key string) {
+	if key == "" {
+		return
+	}
+	if *counts == nil {
+		*counts = map[string]int{}
+	}
+	(*counts)[key]++
 }

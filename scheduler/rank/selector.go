@@ -100,19 +100,28 @@ func (s *Selector) Pick() (Pick, bool) {
 	return p, ok
 }
 
-// PickRow is like Pick for one given row; when it cannot be taken, it says why.
-func (s *Selector) PickRow(row int32) (p Pick, exhausted string, ok bool) {
+// Refusal says why a row could not be picked: it was filtered by a demand, or
+// is short of something.
+type Refusal struct{ Filtered, Exhausted string }
+
+// PickRow is like Pick for one given row that is feasible.
+func (s *Selector) PickRow(row int32) (p Pick, why Refusal, ok bool) {
 	s.shape.Sync()
-	if short := s.shape.Short[row]; short != fleet.Enough {
-		return p, short.String(), false
+	if s.distinct != nil {
+		if reason, ok := s.distinct.Allows(row); !ok {
+			return p, Refusal{Filtered: reason}, false
+		}
 	}
-	ports, why := s.assign(row)
-	if why != "" {
-		return p, why, false
+	if short := s.shape.Short[row]; short != fleet.Enough {
+		return p, Refusal{Exhausted: short.String()}, false
+	}
+	ports, exhausted := s.assign(row)
+	if exhausted != "" {
+		return p, Refusal{Exhausted: exhausted}, false
 	}
 	p = Pick{Row: row, Ports: ports, Score: s.score(row)}
 	s.take(&p)
-	return p, "", true
+	return p, why, true
 }
 
 func (s *Selector) take(p *Pick) {

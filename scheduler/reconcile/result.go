@@ -16,7 +16,6 @@ const (
 	DescMigrating   = "alloc is being migrated"
 	DescUpdating    = "alloc is being updated due to job update"
 	DescRescheduled = "alloc was rescheduled because it failed"
-	DescTainted     = "alloc not needed as node is tainted"
 )
 
 // Input is what is compared.
