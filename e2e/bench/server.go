@@ -195,4 +195,3 @@ func (t *target) placed(ctx context.Context, jobs []map[string]any, n int) (time
 	}
 	return time.Since(began), nil
 }
-
