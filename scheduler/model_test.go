@@ -252,7 +252,7 @@ func (m *model) fitsNowhere(j *api.Job, g *api.TaskGroup) {
 		if _, ok := fit.Check(n, m.fleet.Used(row), &ask); !ok {
 			continue
 		}
-		if _, why := m.fleet.Ports(row, asks, 1); why == "" || len(asks) == 0 {
+		if _, why := m.fleet.Ports(row, asks, 1); why == (fleet.PortShortage{}) || len(asks) == 0 {
 			m.Fatalf("%s of %s waits, though it fits on %s", g.Name, j.ID, id)
 		}
 	}
@@ -273,6 +273,9 @@ func (m *model) placedWell(p *scheduler.Plan) {
 		n := m.nodes[x.Node.ID]
 		if n == nil || !n.Ready() {
 			m.Fatalf("placed on %s, which is not ready", x.Node.ID)
+		}
+		if best := x.Metrics.ScoreMetaData; len(best) == 0 || best[0].NodeID != n.ID {
+			m.Fatalf("placed on %s, though another node is best: %+v", n.ID, best)
 		}
 		for _, c := range p.Job.Constraints {
 			switch {

@@ -11,22 +11,23 @@ import (
 // Distinct is what a group demands about where the job's other allocations
 // are. Add tells it of them.
 type Distinct struct {
-	hosts      []*hosts
-	properties []*distinctProperty
+	hosts      []distinctHosts
+	properties []distinctProperty
 }
 
-// hosts counts the allocations by row: of the job, or of the group alone.
-type hosts struct {
+// distinctHosts counts the allocations by row: of the job, or of the group alone.
+type distinctHosts struct {
 	group string // empty: of the whole job
-	rows  map[int32]int
+	rows  []int32
 }
 
+// distinctProperty counts the allocations by the value of a property.
 type distinctProperty struct {
 	group  string
 	name   string
 	column *fleet.Column
-	limit  int
-	counts map[int32]int // by value
+	limit  int32
+	counts []int32
 }
 
 // DistinctFor gives the demands of a group; nil when there are none.
@@ -48,17 +49,14 @@ func (d *Distinct) read(f *fleet.Fleet, all []*api.Constraint, group string) {
 			if on, err := strconv.ParseBool(c.RTarget); err == nil && !on {
 				continue // distinct_hosts = false
 			}
-			d.hosts = append(d.hosts, &hosts{group: group, rows: map[int32]int{}})
+			d.hosts = append(d.hosts, distinctHosts{group, make([]int32, f.Rows())})
 		case api.ConstraintDistinctProperty:
-			limit, err := strconv.Atoi(strings.TrimSpace(c.RTarget))
+			limit, err := strconv.ParseInt(strings.TrimSpace(c.RTarget), 10, 32)
 			if err != nil || limit < 1 {
 				limit = 1
 			}
-			t := parseTarget(c.LTarget)
-			d.properties = append(d.properties, &distinctProperty{
-				group: group, name: c.LTarget, limit: limit, counts: map[int32]int{},
-				column: f.Column("t\x00"+c.LTarget, t.value),
-			})
+			column := f.Column("target\x00"+c.LTarget, parseTarget(c.LTarget).value)
+			d.properties = append(d.properties, distinctProperty{group, c.LTarget, column, int32(limit), make([]int32, column.Len())})
 		}
 	}
 }
@@ -67,32 +65,45 @@ func (d *Distinct) read(f *fleet.Fleet, all []*api.Constraint, group string) {
 func (d *Distinct) Add(group string, row int32, by int) {
 	for _, h := range d.hosts {
 		if h.group == "" || h.group == group {
-			h.rows[row] += by
+			h.rows[row] += int32(by)
 		}
 	}
 	for _, p := range d.properties {
 		if id := p.column.ID(row); id != fleet.Missing && (p.group == "" || p.group == group) {
-			p.counts[id] += by
+			p.counts[id] += int32(by)
 		}
 	}
 }
 
+// Block is what rules a row out: a demand and, for a property, its value.
+type Block struct{ demand, value int32 }
+
 // Allows says whether one more allocation may be placed on a row, and if not,
-// the reason to show.
-func (d *Distinct) Allows(row int32) (reason string, ok bool) {
-	for _, h := range d.hosts {
-		if h.rows[row] > 0 {
-			return api.ConstraintDistinctHosts, false
+// what rules it out.
+func (d *Distinct) Allows(row int32) (Block, bool) {
+	for i := range d.hosts {
+		if d.hosts[i].rows[row] > 0 {
+			return Block{demand: int32(i)}, false
 		}
 	}
-	for _, p := range d.properties {
-		id := p.column.ID(row)
-		if id == fleet.Missing {
-			return `missing property "` + p.name + `"`, false
-		}
-		if n := p.counts[id]; n >= p.limit {
-			return "distinct_property: " + p.name + "=" + p.column.Value(id) + " used by " + strconv.Itoa(n) + " allocs", false
+	for i := range d.properties {
+		p := &d.properties[i]
+		if id := p.column.ID(row); id == fleet.Missing || p.counts[id] >= p.limit {
+			return Block{int32(len(d.hosts) + i), id}, false
 		}
 	}
-	return "", true
+	return Block{}, true
+}
+
+// Reason gives the reason to show for a block.
+func (d *Distinct) Reason(b Block) string {
+	i := int(b.demand) - len(d.hosts)
+	if i < 0 {
+		return api.ConstraintDistinctHosts
+	}
+	p := &d.properties[i]
+	if b.value == fleet.Missing {
+		return `missing property "` + p.name + `"`
+	}
+	return "distinct_property: " + p.name + "=" + p.column.Value(b.value) + " used by " + strconv.Itoa(int(p.counts[b.value])) + " allocs"
 }

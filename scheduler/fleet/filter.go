@@ -1,6 +1,10 @@
 package fleet
 
-import "github.com/seraihq/serai/api"
+import (
+	"math/bits"
+
+	"github.com/seraihq/serai/api"
+)
 
 // maxCached bounds how many filters and columns are kept. Past it they are
 // all dropped: those in use come back with the next evaluation.
@@ -101,21 +105,30 @@ func (c *Column) Number(value string) (int32, bool) {
 // Tally counts the rows of a set by value; rows without a value are left out.
 func (c *Column) Tally(rows Bits) map[string]int {
 	counts := make([]int, len(c.values))
-	for row := range rows.Rows() {
-		if id := c.ids[row]; id != Missing {
-			counts[id]++
+	for i, w := range rows {
+		for ; w != 0; w &= w - 1 {
+			if id := c.ids[i<<6+bits.TrailingZeros64(w)]; id != Missing {
+				counts[id]++
+			}
 		}
 	}
 	var out map[string]int
-	for id, n := range counts {
-		if n > 0 {
-			if out == nil {
-				out = map[string]int{}
-			}
-			out[c.values[id]] = n
-		}
-	}
+	c.Put(&out, counts)
 	return out
+}
+
+// Put adds counts by number to counts by value. A map is made when there is
+// something to add.
+func (c *Column) Put(to *map[string]int, counts []int) {
+	for id, n := range counts {
+		if n == 0 {
+			continue
+		}
+		if *to == nil {
+			*to = map[string]int{}
+		}
+		(*to)[c.values[id]] += n
+	}
 }
 
 func (c *Column) set(row int32, n *api.Node) {

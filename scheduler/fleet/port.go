@@ -86,52 +86,74 @@ type PortAsk struct {
 	IgnoreCollision bool
 }
 
-// Ports chooses ports on a row. If it cannot, it says why, in the form of a
-// dimension that is exhausted. The seed decides which dynamic ports.
-func (f *Fleet) Ports(row int32, asks []PortAsk, seed uint64) (ports []api.PortMapping, exhausted string) {
-	w := &f.net[row]
-	if !w.present {
-		return nil, "network: no networks available"
+// Ports chooses ports on a row; the seed decides which dynamic ones. If it
+// cannot, it says of what there is too little.
+func (f *Fleet) Ports(row int32, asks []PortAsk, seed uint64) ([]api.PortMapping, PortShortage) {
+	c := chooser{net: &f.net[row], used: f.used[row].Ports, seed: seed}
+	if short := c.fixed(asks); short != (PortShortage{}) {
+		return nil, short
 	}
-	c := chooser{net: w, used: f.used[row].Ports, seed: seed}
-	ports = make([]api.PortMapping, len(asks))
+	ports := make([]api.PortMapping, len(asks))
+	c.taken = make([]fit.Port, 0, len(asks))
 	for pass := range 2 { // static ports first, so that no dynamic one takes them
-		for i, a := range asks {
-			if (a.Static == 0) != (pass == 1) {
+		for i := range asks {
+			if (asks[i].Static == 0) != (pass == 1) {
 				continue
 			}
-			m, why := c.choose(a)
-			if why != "" {
-				return nil, why
+			var short PortShortage
+			if ports[i], short = c.choose(&asks[i], i); short != (PortShortage{}) {
+				return nil, short
 			}
-			ports[i] = m
 		}
 	}
-	return ports, ""
+	return ports, PortShortage{}
 }
 
-// PortsShort says, in the form of a dimension, what Ports could not give; it is
-// empty when there are ports enough. Unlike Ports it chooses none.
-func (f *Fleet) PortsShort(row int32, asks []PortAsk) string {
+// PortsShort says of what Ports would find too little, without choosing.
+func (f *Fleet) PortsShort(row int32, asks []PortAsk) PortShortage {
 	w := &f.net[row]
-	dynamic := 0
-	for _, a := range asks {
-		if a.Static == 0 {
-			dynamic++
-		} else if _, why := f.Ports(row, []PortAsk{a}, 0); why != "" {
-			return why
-		}
+	c := chooser{net: w, used: f.used[row].Ports}
+	if short := c.fixed(asks); short != (PortShortage{}) {
+		return short
 	}
-	if dynamic > 0 && w.present && w.max-w.min+1-len(f.used[row].Ports)-w.kept >= len(asks) && !named(asks) {
-		return ""
+	// Enough for sure when the range has more ports than all that is taken.
+	if w.max-w.min+1-len(c.used)-w.kept >= len(asks) && !slices.ContainsFunc(asks, PortAsk.named) {
+		return PortShortage{}
 	}
-	_, why := f.Ports(row, asks, 0)
-	return why
+	_, short := f.Ports(row, asks, 0)
+	return short
 }
 
-func named(asks []PortAsk) bool {
-	return slices.ContainsFunc(asks, func(a PortAsk) bool { return a.HostNetwork != "" })
+// PortShortage is what a row lacks for the ports of a group; the zero value is
+// no shortage. Ask is the position of the port that cannot be had.
+type PortShortage struct {
+	kind uint8
+	ask  int16
 }
+
+const (
+	noNetwork = iota + 1
+	noAddress
+	collision
+	noneFree
+)
+
+// Text gives the dimension that is exhausted, as shown to users.
+func (s PortShortage) Text(asks []PortAsk) string {
+	switch s.kind {
+	case noNetwork:
+		return "network: no networks available"
+	case noAddress:
+		return `network: no addresses available for "` + asks[s.ask].HostNetwork + `" network`
+	case collision:
+		return "network: reserved port collision " + asks[s.ask].Label + "=" + strconv.Itoa(asks[s.ask].Static)
+	case noneFree:
+		return "network: dynamic port selection failed"
+	}
+	return ""
+}
+
+func (a PortAsk) named() bool { return a.HostNetwork != "" && a.HostNetwork != "default" }
 
 type chooser struct {
 	net   *network
@@ -140,21 +162,41 @@ type chooser struct {
 	seed  uint64
 }
 
-func (c *chooser) choose(a PortAsk) (api.PortMapping, string) {
-	h := hostNetwork{address: c.net.address}
-	if a.HostNetwork != "" && a.HostNetwork != "default" {
-		var ok bool
-		if h, ok = c.net.hosts[a.HostNetwork]; !ok {
-			return api.PortMapping{}, "network: no addresses available for \"" + a.HostNetwork + "\" network"
+// fixed looks at all that is not chosen: networks and static ports.
+func (c *chooser) fixed(asks []PortAsk) PortShortage {
+	if !c.net.present {
+		return PortShortage{kind: noNetwork}
+	}
+	for i := range asks {
+		a := &asks[i]
+		h, ok := c.host(a)
+		if !ok {
+			return PortShortage{noAddress, int16(i)}
+		}
+		if a.Static != 0 && !a.IgnoreCollision && !c.free(h, a.Static) {
+			return PortShortage{collision, int16(i)}
 		}
 	}
+	return PortShortage{}
+}
+
+func (c *chooser) host(a *PortAsk) (hostNetwork, bool) {
+	if !a.named() {
+		return hostNetwork{address: c.net.address}, true
+	}
+	h, ok := c.net.hosts[a.HostNetwork]
+	return h, ok
+}
+
+func (c *chooser) choose(a *PortAsk, i int) (api.PortMapping, PortShortage) {
+	h, _ := c.host(a)
 	port := a.Static
 	if port == 0 {
 		if port = c.dynamic(h); port == 0 {
-			return api.PortMapping{}, "network: dynamic port selection failed"
+			return api.PortMapping{}, PortShortage{noneFree, int16(i)}
 		}
 	} else if !a.IgnoreCollision && !c.free(h, port) {
-		return api.PortMapping{}, "network: reserved port collision " + a.Label + "=" + strconv.Itoa(port)
+		return api.PortMapping{}, PortShortage{collision, int16(i)}
 	}
 	if !a.IgnoreCollision {
 		c.taken = append(c.taken, fit.Port{Number: uint16(port), IP: h.address})
@@ -163,7 +205,7 @@ func (c *chooser) choose(a PortAsk) (api.PortMapping, string) {
 	if to < 0 {
 		to = port
 	}
-	return api.PortMapping{Label: a.Label, Value: port, To: to, HostIP: h.address, IgnoreCollision: a.IgnoreCollision}, ""
+	return api.PortMapping{Label: a.Label, Value: port, To: to, HostIP: h.address, IgnoreCollision: a.IgnoreCollision}, PortShortage{}
 }
 
 // dynamic starts at a place that the seed decides, so that a port that was

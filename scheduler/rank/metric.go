@@ -8,9 +8,6 @@ import (
 	"github.com/seraihq/serai/scheduler/fleet"
 )
 
-// topScores is how many nodes a metric shows the scores of.
-const topScores = 5
-
 // Base gives the part of a metric that stays the same for all allocations of a
 // group in an evaluation.
 func (s *Selector) Base() *api.AllocationMetric {
@@ -49,43 +46,36 @@ func isGlob(dc string) bool { return slices.Contains([]byte(dc), '*') }
 // Metric gives the metric as of now: base with what depends on the allocations
 // that are there. base is not changed, and shared where nothing differs.
 func (s *Selector) Metric(base *api.AllocationMetric) *api.AllocationMetric {
+	s.shape.Sync()
+	v := survey{class: s.d.Fleet.Class()}
+	s.survey(&v)
+	s.hasKnown = v.top.n > 0
+	s.known = v.top.best[0]
+
 	m := *base
-	if s.distinct != nil {
+	if len(v.blocked) > 0 {
 		m.ClassFiltered, m.ConstraintFiltered = maps.Clone(base.ClassFiltered), maps.Clone(base.ConstraintFiltered)
 	}
-	s.shape.Sync()
-	class := s.d.Fleet.Class()
-	var short [fleet.Shortages]int
-	for row := range s.d.Feasible.Rows.Rows() {
-		if s.distinct != nil {
-			if reason, ok := s.distinct.Allows(row); !ok {
-				m.NodesFiltered++
-				put(&m.ConstraintFiltered, reason, 1)
-				classed(&m.ClassFiltered, class, row)
-				continue
-			}
-		}
-		if x := s.shape.Short[row]; x != fleet.Enough {
-			short[x]++
-			m.NodesExhausted++
-			classed(&m.ClassExhausted, class, row)
-			continue
-		}
-		if len(s.ports) == 0 {
-			continue
-		}
-		if why := s.d.Fleet.PortsShort(row, s.ports); why != "" {
-			m.NodesExhausted++
-			put(&m.DimensionExhausted, why, 1)
-			classed(&m.ClassExhausted, class, row)
-		}
+	for b, n := range v.blocked {
+		m.NodesFiltered += n
+		put(&m.ConstraintFiltered, s.distinct.Reason(b), n)
 	}
-	for x, n := range short {
+	v.class.Put(&m.ClassFiltered, v.classBlocked)
+	for x, n := range v.short {
 		if n > 0 {
+			m.NodesExhausted += n
 			put(&m.DimensionExhausted, fleet.Shortage(x).String(), n)
 		}
 	}
-	m.ScoreMetaData = s.top()
+	for x, n := range v.ports {
+		m.NodesExhausted += n
+		put(&m.DimensionExhausted, x.Text(s.ports), n)
+	}
+	v.class.Put(&m.ClassExhausted, v.classShort)
+	m.ScoreMetaData = make([]*api.NodeScoreMeta, v.top.n)
+	for i := range m.ScoreMetaData {
+		m.ScoreMetaData[i] = s.Meta(v.top.best[i].row)
+	}
 	return &m
 }
 
@@ -117,48 +107,9 @@ func (s *Selector) Failed(m *api.AllocationMetric) *api.AllocationMetric {
 func (s *Selector) Meta(row int32) *api.NodeScoreMeta {
 	scores := map[string]float64{ScoreBinpack: s.shape.Score[row]}
 	if c := s.collisions[row]; c > 0 {
-		scores[ScoreAntiAffinity] = antiAffinity(c, s.d.Group.Count)
+		scores[ScoreAntiAffinity] = antiAffinity(int(c), s.d.Group.Count)
 	}
 	return &api.NodeScoreMeta{NodeID: s.d.Fleet.Node(row).ID, Scores: scores, NormScore: s.score(row)}
-}
-
-// top gives the scores of the best rows, in the order in which they would be
-// picked.
-func (s *Selector) top() []*api.NodeScoreMeta {
-	var best [topScores + 1]candidate
-	n := 0
-	for row := range s.d.Feasible.Rows.Rows() {
-		if !s.open(row) {
-			continue
-		}
-		c := candidate{s.shape.Score[row], row}
-		if s.adjusted.Has(row) {
-			c.score = s.score(row)
-		}
-		if n == topScores && !better(c, best[n-1], s.d.Fleet) {
-			continue
-		}
-		if len(s.ports) > 0 && s.d.Fleet.PortsShort(row, s.ports) != "" {
-			continue
-		}
-		i := n
-		for ; i > 0 && better(c, best[i-1], s.d.Fleet); i-- {
-			best[i] = best[i-1]
-		}
-		best[i] = c
-		n = min(n+1, topScores)
-	}
-	out := make([]*api.NodeScoreMeta, n)
-	for i := range out {
-		out[i] = s.Meta(best[i].row)
-	}
-	return out
-}
-
-func classed(m *map[string]int, class *fleet.Column, row int32) {
-	if id := class.ID(row); id != fleet.Missing {
-		put(m, class.Value(id), 1)
-	}
 }
 
 func put(m *map[string]int, key string, n int) {

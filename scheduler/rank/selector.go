@@ -1,8 +1,6 @@
 package rank
 
 import (
-	"math/bits"
-
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/scheduler/feasible"
 	"github.com/seraihq/serai/scheduler/fit"
@@ -32,10 +30,14 @@ type Selector struct {
 	ports    []fleet.PortAsk
 	distinct *feasible.Distinct
 
-	collisions map[int32]int // the group's allocations by row
-	adjusted   fleet.Bits    // rows on which more than the shape's score counts
+	collisions []int32 // the group's allocations by row
 	heap       candidates
 	useHeap    bool
+
+	// The row that the last metric found to be the best, for as long as nothing
+	// has changed since.
+	known    candidate
+	hasKnown bool
 }
 
 // Pick is a node chosen for an allocation.
@@ -52,8 +54,7 @@ func New(d Demand) *Selector {
 		d: d, shape: d.Fleet.Shape(d.Usage, name, scorer),
 		ports:      feasible.Ports(d.Group),
 		distinct:   feasible.DistinctFor(d.Fleet, d.Job, d.Group),
-		collisions: map[int32]int{},
-		adjusted:   fleet.NewBits(d.Fleet.Rows()),
+		collisions: make([]int32, d.Fleet.Rows()),
 		useHeap:    d.Expect >= heapFrom,
 	}
 }
@@ -71,18 +72,18 @@ func (s *Selector) Absent(group string, row int32) {
 }
 
 func (s *Selector) count(group string, row int32, by int) {
+	s.hasKnown = false
 	if s.distinct != nil {
 		s.distinct.Add(group, row, by)
 	}
-	if group != s.d.Group.Name {
-		return
+	if group == s.d.Group.Name {
+		s.collisions[row] += int32(by)
 	}
-	s.collisions[row] += by
-	s.adjusted.Set(row, s.collisions[row] > 0)
 }
 
 // Changed tells that what is free on a row has changed otherwise than by Pick.
 func (s *Selector) Changed(row int32) {
+	s.hasKnown = false
 	s.shape.Sync()
 	if s.heap != nil && s.open(row) {
 		s.heap.push(candidate{s.score(row), row}, s.d.Fleet)
@@ -108,16 +109,16 @@ type Refusal struct{ Filtered, Exhausted string }
 func (s *Selector) PickRow(row int32) (p Pick, why Refusal, ok bool) {
 	s.shape.Sync()
 	if s.distinct != nil {
-		if reason, ok := s.distinct.Allows(row); !ok {
-			return p, Refusal{Filtered: reason}, false
+		if b, ok := s.distinct.Allows(row); !ok {
+			return p, Refusal{Filtered: s.distinct.Reason(b)}, false
 		}
 	}
 	if short := s.shape.Short[row]; short != fleet.Enough {
 		return p, Refusal{Exhausted: short.String()}, false
 	}
-	ports, exhausted := s.assign(row)
-	if exhausted != "" {
-		return p, Refusal{Exhausted: exhausted}, false
+	ports, short := s.assign(row)
+	if short != (fleet.PortShortage{}) {
+		return p, Refusal{Exhausted: short.Text(s.ports)}, false
 	}
 	p = Pick{Row: row, Ports: ports, Score: s.score(row)}
 	s.take(&p)
@@ -136,25 +137,33 @@ func (s *Selector) take(p *Pick) {
 }
 
 func (s *Selector) best() (Pick, bool) {
-	if !s.useHeap {
-		return s.scan()
+	if s.useHeap {
+		return s.top()
 	}
+	if !s.hasKnown {
+		var v survey
+		s.survey(&v)
+		if v.top.n == 0 {
+			return Pick{}, false
+		}
+		s.known = v.top.best[0]
+	}
+	ports, _ := s.assign(s.known.row)
+	return Pick{Row: s.known.row, Ports: ports, Score: s.known.score}, true
+}
+
+// top takes the best row from the heap.
+func (s *Selector) top() (Pick, bool) {
 	if s.heap == nil {
 		s.fill()
 	}
 	for len(s.heap) > 0 {
-		top := s.heap.pop(s.d.Fleet)
-		if !s.open(top.row) {
-			continue
+		c := s.heap.pop(s.d.Fleet)
+		if !s.open(c.row) || s.score(c.row) != c.score {
+			continue // the row has changed; where it is of use it has a newer entry
 		}
-		if now := s.score(top.row); now != top.score {
-			if now < top.score { // if it had risen, a better entry would be there
-				s.heap.push(candidate{now, top.row}, s.d.Fleet)
-			}
-			continue
-		}
-		if ports, why := s.assign(top.row); why == "" {
-			return Pick{Row: top.row, Ports: ports, Score: top.score}, true
+		if ports, short := s.assign(c.row); short == (fleet.PortShortage{}) {
+			return Pick{Row: c.row, Ports: ports, Score: c.score}, true
 		}
 	}
 	return Pick{}, false
@@ -170,37 +179,6 @@ func (s *Selector) fill() {
 	s.heap.build(s.d.Fleet)
 }
 
-// scan looks at every row once. Ports are looked for only where a row would be
-// the best so far.
-func (s *Selector) scan() (best Pick, found bool) {
-	score, shortage := s.shape.Score, s.shape.Short
-	for i, w := range s.d.Feasible.Rows {
-		for ; w != 0; w &= w - 1 {
-			row := int32(i<<6 + bits.TrailingZeros64(w))
-			if shortage[row] != fleet.Enough {
-				continue
-			}
-			n := score[row]
-			if s.adjusted.Has(row) {
-				n = s.score(row)
-			}
-			if found && (n < best.Score || n == best.Score && !s.d.Fleet.Before(row, best.Row)) {
-				continue
-			}
-			if s.distinct != nil {
-				if _, ok := s.distinct.Allows(row); !ok {
-					continue
-				}
-			}
-			ports, why := s.assign(row)
-			if why == "" {
-				best, found = Pick{Row: row, Ports: ports, Score: n}, true
-			}
-		}
-	}
-	return best, found
-}
-
 // open says whether a row can take an allocation, ports aside.
 func (s *Selector) open(row int32) bool {
 	if !s.d.Feasible.Rows.Has(row) || s.shape.Short[row] != fleet.Enough {
@@ -213,18 +191,19 @@ func (s *Selector) open(row int32) bool {
 	return ok
 }
 
-func (s *Selector) assign(row int32) ([]api.PortMapping, string) {
+func (s *Selector) assign(row int32) ([]api.PortMapping, fleet.PortShortage) {
 	if len(s.ports) == 0 {
-		return nil, ""
+		return nil, fleet.PortShortage{}
 	}
 	return s.d.Fleet.Ports(row, s.ports, s.d.Seed)
 }
 
-// score is the mean of the scores that apply to a row.
+// score is the mean of the scores that apply to a row. Affinities, spreads and
+// penalties have their place here.
 func (s *Selector) score(row int32) float64 {
 	sum, n := s.shape.Score[row], 1.0
 	if c := s.collisions[row]; c > 0 {
-		sum += antiAffinity(c, s.d.Group.Count)
+		sum += antiAffinity(int(c), s.d.Group.Count)
 		n++
 	}
 	return sum / n
