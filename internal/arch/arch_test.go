@@ -129,6 +129,8 @@ var heavy = map[string][]string{
 	"github.com/opencontainers/runc/libcontainer": {"drivers/exec"},
 	"github.com/hashicorp/hcl/v2":                 {"jobspec", "internal/hclx"},
 	"github.com/hashicorp/go-bexpr":               {"server/endpoint"},
+	"github.com/hashicorp/go-metrics":             {"internal/telemetry"},
+	"github.com/armon/go-metrics":                 {"internal/telemetry"},
 	"go.etcd.io/bbolt":                            {"client/store"},
 	"github.com/fxamacker/cbor":                   {"internal/wire"},
 	"github.com/tidwall/btree":                    {"server/state"},
