@@ -2,10 +2,17 @@ package client
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/files"
+	"github.com/seraihq/serai/client/logs"
 	"github.com/seraihq/serai/drivers"
 )
 
@@ -47,87 +54,216 @@ var errNoAlloc = func(id string) error {
 	return api.Errorf(api.ErrNotFound, "unknown allocation %q", id)
 }
 
+// HasAlloc says whether the allocation is known here, running or not yet collected.
+func (c *Client) HasAlloc(allocID string) bool {
+	_, ok := c.lookup(allocID)
+	return ok
+}
+
+// open opens an allocation's directory for readers.
+func (c *Client) open(allocID string) (*files.Root, error) {
+	e, ok := c.lookup(allocID)
+	if !ok {
+		return nil, errNoAlloc(allocID)
+	}
+	return e.Open()
+}
+
 // ListFiles lists a directory of an allocation. The path is relative to the
 // allocation's directory.
-func (c *Client) ListFiles(ctx context.Context, allocID, path string) ([]*api.AllocFileInfo, error) {
-	return nil, errNoAlloc(allocID)
+func (c *Client) ListFiles(_ context.Context, allocID, path string) ([]*api.AllocFileInfo, error) {
+	root, err := c.open(allocID)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	infos, err := root.List(path)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*api.AllocFileInfo, len(infos))
+	for i, info := range infos {
+		out[i] = fileInfo(info)
+	}
+	return out, nil
 }
 
 // StatFile describes a file of an allocation.
-func (c *Client) StatFile(ctx context.Context, allocID, path string) (*api.AllocFileInfo, error) {
-	return nil, errNoAlloc(allocID)
+func (c *Client) StatFile(_ context.Context, allocID, path string) (*api.AllocFileInfo, error) {
+	root, err := c.open(allocID)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	info, err := root.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	out := fileInfo(info)
+	if info.Mode.IsRegular() {
+		out.ContentType = contentType(root, path)
+	}
+	return out, nil
+}
+
+func fileInfo(i files.Info) *api.AllocFileInfo {
+	return &api.AllocFileInfo{Name: i.Name, IsDir: i.IsDir(), Size: i.Size, FileMode: i.Mode.String(), ModTime: i.ModTime}
+}
+
+// contentType guesses what a file holds from how it begins; empty when it
+// cannot be read.
+func contentType(root *files.Root, path string) string {
+	f, _, err := root.OpenFile(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return ""
+	}
+	return http.DetectContentType(head[:n])
 }
 
 // ReadFileAt opens a regular file of an allocation from offset on; limit 0
 // means to its end. The caller closes it.
-func (c *Client) ReadFileAt(ctx context.Context, allocID, path string, offset, limit int64) (io.ReadCloser, error) {
-	return nil, errNoAlloc(allocID)
+func (c *Client) ReadFileAt(_ context.Context, allocID, path string, offset, limit int64) (io.ReadCloser, error) {
+	if offset < 0 || limit < 0 {
+		return nil, api.Errorf(api.ErrInvalid, "offset and limit must not be negative")
+	}
+	root, err := c.open(allocID)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, _, err := root.OpenFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if limit == 0 {
+		limit = 1<<63 - 1 - offset
+	}
+	return section{SectionReader: io.NewSectionReader(f, offset, limit), file: f}, nil
 }
+
+type section struct {
+	*io.SectionReader
+	file *os.File
+}
+
+func (s section) Close() error { return s.file.Close() }
 
 // StreamFile sends a file of an allocation in frames until its end or, when
 // following, until ctx ends. Errors before the first frame are about the request.
 func (c *Client) StreamFile(ctx context.Context, allocID, path string, opts files.StreamOptions, send func(*api.StreamFrame) error) error {
-	return errNoAlloc(allocID)
+	root, err := c.open(allocID)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return root.Stream(ctx, path, opts, send)
 }
 
 // Logs sends a task's output in frames. A follower's stream ends when the task
 // is dead and all is sent.
 func (c *Client) Logs(ctx context.Context, req LogsRequest, send func(*api.StreamFrame) error) error {
-	return errNoAlloc(req.AllocID)
+	e, ok := c.lookup(req.AllocID)
+	if !ok {
+		return errNoAlloc(req.AllocID)
+	}
+	if req.Type != Stdout && req.Type != Stderr {
+		return api.Errorf(api.ErrInvalid, "log type %q: must be %q or %q", req.Type, Stdout, Stderr)
+	}
+	group := e.Alloc().Job.LookupTaskGroup(e.Alloc().TaskGroup)
+	t := group.LookupTask(req.Task)
+	if t == nil {
+		return api.Errorf(api.ErrNotFound, "unknown task name %q", req.Task)
+	}
+	if t.LogConfig != nil && t.LogConfig.Disabled {
+		return api.Errorf(api.ErrInvalid, "the output of task %q is not kept: its logs block is disabled", req.Task)
+	}
+	root, err := e.Open()
+	if errors.Is(err, api.ErrNotFound) && !e.Over() {
+		return api.Errorf(api.ErrUnavailable, "task %q has not started yet: try again", req.Task)
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	ask := logs.Request{Task: req.Task, Kind: req.Type, StreamOptions: req.StreamOptions}
+	return logs.Copy(ctx, root, ask, e.Live(req.Task, req.Type), send)
 }
 
 // Exec runs a command in a running task and gives its exit code. An empty task
 // means the allocation's only one.
 func (c *Client) Exec(ctx context.Context, req ExecRequest) (int, error) {
-	return 0, errNoAlloc(req.AllocID)
-}
-
-// AllocStats measures an allocation, or one task of it.
-func (c *Client) AllocStats(ctx context.Context, allocID, task string) (*api.AllocResourceUsage, error) {
-	return nil, errNoAlloc(allocID)
-}
-
-// HostStats measures the node.
-func (c *Client) HostStats(ctx context.Context) (*api.HostStats, error) {
-	return &api.HostStats{}, nil
+	if c.cfg.DisableRemoteExec {
+		return 0, api.Errorf(api.ErrDenied, "commands in tasks are switched off on this node (client.disable_remote_exec)")
+	}
+	if len(req.Command) == 0 || req.Command[0] == "" {
+		return 0, api.Errorf(api.ErrInvalid, "no command given")
+	}
+	e, ok := c.lookup(req.AllocID)
+	if !ok {
+		return 0, errNoAlloc(req.AllocID)
+	}
+	d, id, err := e.Running(ctx, req.Task)
+	if err != nil {
+		return 0, err
+	}
+	x, ok := drivers.ExecerOf(d)
+	if !ok {
+		return 0, api.Errorf(api.ErrInvalid, "driver %q cannot run commands in its tasks", d.Info().Name)
+	}
+	result, err := x.Exec(ctx, id, drivers.ExecRequest{
+		Command: req.Command, TTY: req.TTY, Stdin: req.Stdin, Stdout: req.Stdout, Stderr: req.Stderr, Resize: req.Resize,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("run %q in allocation %s: %w", req.Command[0], req.AllocID, err)
+	}
+	if result.Signal != 0 && result.ExitCode == 0 {
+		return 128 + result.Signal, nil // as shells tell it
+	}
+	return result.ExitCode, nil
 }
 
 // Restart restarts one task of an allocation, or (empty) all that run; with
 // allTasks also those that have ended.
-func (c *Client) Restart(ctx context.Context, allocID, task string, allTasks bool) error {
-	return errNoAlloc(allocID)
+func (c *Client) Restart(_ context.Context, allocID, task string, allTasks bool) error {
+	e, ok := c.lookup(allocID)
+	if !ok {
+		return errNoAlloc(allocID)
+	}
+	if task != "" && allTasks {
+		return api.Errorf(api.ErrInvalid, "name one task or all of them, not both")
+	}
+	return e.Restart(task, allTasks)
 }
 
 // Signal sends a signal ("SIGHUP") to one task of an allocation, or (empty) to all that run.
 func (c *Client) Signal(ctx context.Context, allocID, task, signal string) error {
-	return errNoAlloc(allocID)
+	e, ok := c.lookup(allocID)
+	if !ok {
+		return errNoAlloc(allocID)
+	}
+	if signal == "" {
+		signal = "SIGKILL"
+	}
+	return e.Signal(ctx, task, signal)
 }
-
-// GCAlloc removes a finished allocation's directory and forgets it. One that
-// is not finished is refused.
-func (c *Client) GCAlloc(ctx context.Context, allocID string) error {
-	return errNoAlloc(allocID)
-}
-
-// GCAll does so for all finished allocations.
-func (c *Client) GCAll(ctx context.Context) error { return nil }
-
-// Meta gives the node's metadata.
-func (c *Client) Meta() NodeMeta { return NodeMeta{} }
-
-// ApplyMeta changes the node's dynamic metadata; nil unsets a key.
-func (c *Client) ApplyMeta(ctx context.Context, change map[string]*string) (NodeMeta, error) {
-	return NodeMeta{}, nil
-}
-
-// NodeID gives the node's ID.
-func (c *Client) NodeID() string { return "" }
-
-// Node gives the node as it is registered; treat it as immutable.
-func (c *Client) Node() *api.Node { return nil }
-
-// HasAlloc says whether the allocation is known here, running or not yet collected.
-func (c *Client) HasAlloc(allocID string) bool { return false }
 
 // Stats tells about the client, for /v1/agent/self.
-func (c *Client) Stats() map[string]string { return nil }
+func (c *Client) Stats() map[string]string {
+	c.lastN.mu.Lock()
+	contact, ttl := c.lastN.contact, c.lastN.heartbeat
+	c.lastN.mu.Unlock()
+	last := "never"
+	if !contact.IsZero() {
+		last = time.Since(contact).Round(time.Millisecond).String()
+	}
+	return map[string]string{
+		"node_id": c.id.ID, "known_servers": "1", "num_allocations": strconv.Itoa(len(c.entries())),
+		"last_heartbeat": last, "heartbeat_ttl": ttl.String(),
+	}
+}

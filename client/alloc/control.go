@@ -46,6 +46,9 @@ func (r *Runner) kill(noDelay bool) {
 	first := !r.wish.kill
 	r.wish.kill = true
 	r.wish.noDelay = r.wish.noDelay || noDelay
+	if !r.ready && r.giveUp != nil {
+		r.giveUp() // it may wait for another allocation's end
+	}
 	delay := r.group().ShutdownDelay.Std()
 	switch {
 	case r.wish.noDelay && r.delay != nil:

@@ -63,17 +63,17 @@ type Runner struct {
 	update atomic.Pointer[api.Allocation] // as it was reported last
 
 	// Owned by the loop.
-	ctx     context.Context
-	cancel  context.CancelFunc // ends the tasks' runners
-	states  map[string]task.State
-	rec     record
-	wish    wish
-	ready   bool // the allocation's own set-up is done
-	restore bool
-	delay   *time.Timer // the group's shutdown delay, or nil
-	check   *time.Timer // the next look at the health, or nil
-	seq     *steps.Sequence
-	work    sync.WaitGroup
+	ctx    context.Context
+	cancel context.CancelFunc // ends the tasks' runners
+	states map[string]task.State
+	rec    record
+	wish   wish
+	ready  bool               // the allocation's own set-up is done
+	giveUp context.CancelFunc // ends that set-up
+	delay  *time.Timer        // the group's shutdown delay, or nil
+	check  *time.Timer        // the next look at the health, or nil
+	seq    *steps.Sequence
+	work   sync.WaitGroup
 }
 
 // New makes a runner for an allocation; saved is what an earlier agent kept of
@@ -107,7 +107,6 @@ func New(shared Shared, a *api.Allocation, saved *store.Saved) (*Runner, error) 
 
 // load takes up what an earlier agent kept. What cannot be read is done without.
 func (r *Runner) load(saved *store.Saved) {
-	r.restore = true
 	if saved.Runner == nil {
 		return
 	}
@@ -213,8 +212,11 @@ func (r *Runner) finish() {
 // setUp puts up the allocation's own steps, beside the loop.
 func (r *Runner) setUp() {
 	in := steps.In{Alloc: r.alloc.Load(), Dir: r.dir, Logger: r.logger, Logs: r.shared.Logs}
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.giveUp = cancel
 	r.work.Go(func() {
-		err := r.seq.Up(r.ctx, &in)
+		defer cancel()
+		err := r.seq.Up(ctx, &in)
 		results := r.seq.Results()
 		r.box.Put(func() { r.setUpDone(results, err) })
 	})
@@ -223,7 +225,7 @@ func (r *Runner) setUp() {
 func (r *Runner) setUpDone(results map[string]steps.Result, err error) {
 	r.rec.SetUp = results
 	r.ready = true
-	if err != nil {
+	if err != nil && !r.wish.kill {
 		r.logger.Warn("the allocation could not be set up", "err", err)
 		e := api.TaskEvent{Type: api.TaskSetupFailure, SetupError: err.Error(), DisplayMessage: err.Error(), FailsTask: true}
 		r.wish = wish{kill: true, noDelay: true, skipPoststop: true, cause: &e}
@@ -289,13 +291,11 @@ func (r *Runner) advance(urgent bool) {
 	r.judge(tasks)
 	status, description := clientStatus(tasks)
 	over := all(tasks, member.dead)
-	if r.rec.Description == "" || !over {
-		r.rec.Status = status
-		r.update.Store(r.describe(tasks, status, description))
-	} else {
-		r.rec.Status = status
-		r.update.Store(r.describe(tasks, status, r.rec.Description))
+	if over && r.rec.Description != "" {
+		description = r.rec.Description
 	}
+	r.rec.Status = status
+	r.update.Store(r.describe(tasks, status, description))
 	if over {
 		r.rec.Over = true
 		r.save()

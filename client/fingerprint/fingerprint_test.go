@@ -70,7 +70,7 @@ func TestConfigWins(t *testing.T) {
 	n := &api.Node{}
 	cfg := &Config{
 		AllocDir: "/", NetworkInterface: "lo", CPUTotalCompute: 1234, MemoryTotalMB: 77, DiskTotalMB: 10, DiskFreeMB: 5,
-		HostNetworks: map[string]HostNetwork{"local": {CIDR: "127.0.0.0/8", ReservedPorts: "22"}, "none": {CIDR: "192.0.2.0/24"}},
+		HostNetworks: map[string]HostNetwork{"local": {CIDR: "127.0.0.0/8", ReservedPorts: "22"}, "none": {CIDR: "198.51.100.0/30"}},
 	}
 	Run(All(), cfg, n, slog.New(slog.DiscardHandler))
 	r := n.NodeResources

@@ -41,16 +41,15 @@ func (r *Runner) setUp() {
 		case <-ctx.Done():
 			return outcome(SetUpDone, ctx.Err())
 		}
-		err := r.raise(ctx, in)
-		return outcome(SetUpDone, err)
+		return outcome(SetUpDone, r.raise(ctx, in, r.cfg.Drivers.Get))
 	})
 }
 
 // raise gets the driver and puts up the steps. It runs in an ordered operation.
-func (r *Runner) raise(ctx context.Context, in steps.In) error {
-	d, err := r.cfg.Drivers.Get(ctx, in.Task.Driver)
+func (r *Runner) raise(ctx context.Context, in steps.In, find func(context.Context, string) (drivers.Driver, error)) error {
+	d, err := find(ctx, in.Task.Driver)
 	if err != nil {
-		return fmt.Errorf("driver %q: %w", in.Task.Driver, err)
+		return err
 	}
 	r.driver = d
 	in.Driver = d.Info()
@@ -83,7 +82,7 @@ func (r *Runner) start() {
 // watch waits for the exit, over any number of deaths of the driver's process.
 func (r *Runner) watch(id string) func(context.Context) *Event {
 	return func(ctx context.Context) *Event {
-		d, err := r.cfg.Drivers.Get(ctx, r.cfg.Task.Driver)
+		d, err := r.cfg.Drivers.Find(ctx, r.cfg.Task.Driver)
 		var lost time.Time
 		for ctx.Err() == nil {
 			var exit drivers.ExitResult
@@ -103,7 +102,7 @@ func (r *Runner) watch(id string) func(context.Context) *Event {
 				return &Event{Kind: Exited, Exit: drivers.ExitResult{ExitCode: -1, Err: err}}
 			}
 			pause(ctx, driverPause)
-			d, err = r.cfg.Drivers.Get(ctx, r.cfg.Task.Driver)
+			d, err = r.cfg.Drivers.Find(ctx, r.cfg.Task.Driver)
 			if err == nil {
 				if handle := r.handle.Load(); handle != nil {
 					err = d.Recover(ctx, handle)
@@ -125,7 +124,7 @@ func (r *Runner) recover() {
 		}
 		deadline := time.Now().Add(recoverFor)
 		for {
-			err := r.raise(ctx, in)
+			err := r.raise(ctx, in, r.cfg.Drivers.Find)
 			if err == nil {
 				err = r.driver.Recover(ctx, handle)
 			}
@@ -144,7 +143,7 @@ func (r *Runner) stop(id string, a Action) func(context.Context) *Event {
 	return func(ctx context.Context) *Event {
 		ctx, cancel := context.WithTimeout(ctx, a.Timeout+stopGrace)
 		defer cancel()
-		d, err := r.cfg.Drivers.Get(ctx, r.cfg.Task.Driver)
+		d, err := r.cfg.Drivers.Find(ctx, r.cfg.Task.Driver)
 		if err == nil {
 			err = d.Stop(ctx, id, a.Timeout, a.Signal)
 		}
@@ -161,7 +160,7 @@ func (r *Runner) destroy(id string) {
 		return
 	}
 	r.ordered(func(ctx context.Context) *Event {
-		d, err := r.cfg.Drivers.Get(ctx, r.cfg.Task.Driver)
+		d, err := r.cfg.Drivers.Find(ctx, r.cfg.Task.Driver)
 		if err == nil {
 			err = d.Destroy(ctx, id, true)
 		}

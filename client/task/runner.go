@@ -18,7 +18,10 @@ import (
 // Drivers gives drivers by name. What it gives stays valid: when the driver's
 // process ends, calls reach the next one.
 type Drivers interface {
+	// Get gives a driver for a new start; one that may not be used is refused.
 	Get(ctx context.Context, name string) (drivers.Driver, error)
+	// Find gives a driver for a task that exists already.
+	Find(ctx context.Context, name string) (drivers.Driver, error)
 }
 
 // Record is what is kept of a task over a restart of the agent.
@@ -133,7 +136,7 @@ func (r *Runner) Results() map[string]steps.Result {
 
 // Driver gives the task's driver.
 func (r *Runner) Driver(ctx context.Context) (drivers.Driver, error) {
-	return r.cfg.Drivers.Get(ctx, r.cfg.Task.Driver)
+	return r.cfg.Drivers.Find(ctx, r.cfg.Task.Driver)
 }
 
 // Run is the loop. It ends with ctx, leaving a running task as it is, and waits

@@ -1,0 +1,229 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client/alloc"
+	"github.com/seraihq/serai/client/steps"
+)
+
+func (c *Client) shared() alloc.Shared {
+	return alloc.Shared{
+		Region: c.cfg.Region, Node: c.node.Load, Dir: c.cfg.AllocDir,
+		Drivers: c.drivers, Store: c.store, Logs: c.logs, MaxKill: c.cfg.MaxKillTimeout,
+		Logger: c.cfg.Logger, Hold: c.hold, Ended: c.ended, Report: c.updates.report,
+	}
+}
+
+// ended implements alloc.Shared.Ended.
+func (c *Client) ended(id string) (<-chan struct{}, bool) {
+	e, ok := c.lookup(id)
+	if !ok {
+		return nil, false
+	}
+	return e.Ended(), true
+}
+
+func (c *Client) lookup(id string) (*entry, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.allocs[id]
+	return e, ok
+}
+
+// entries gives all allocations of the node, in no order.
+func (c *Client) entries() []*entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]*entry, 0, len(c.allocs))
+	for _, e := range c.allocs {
+		out = append(out, e)
+	}
+	return out
+}
+
+// restore takes up the allocations of an earlier agent: their tasks are found
+// again at once, but nothing is started before the servers were heard.
+func (c *Client) restore() error {
+	saved, err := c.store.Allocs()
+	if err != nil {
+		return err
+	}
+	for _, s := range saved {
+		r, err := alloc.New(c.shared(), s.Alloc, &s)
+		if err != nil {
+			c.logger.Warn("an allocation of the earlier agent cannot be taken up", "err", err)
+			continue
+		}
+		c.add(r)
+	}
+	if len(saved) > 0 {
+		c.logger.Info("allocations of the earlier agent are taken up", "count", len(saved))
+	}
+	return nil
+}
+
+// add keeps an allocation and runs it.
+func (c *Client) add(r *alloc.Runner) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.allocs[r.ID()] = &entry{Runner: r, began: time.Now()}
+	run := c.run
+	c.work.Go(func() { r.Run(run) })
+}
+
+// apply does what the servers say should run here.
+func (c *Client) apply(m *api.NodeSync) {
+	var fresh []*api.Allocation
+	named := make(map[string]bool, len(m.Allocs))
+	for _, a := range m.Allocs {
+		named[a.ID] = true
+		if e, ok := c.lookup(a.ID); ok {
+			c.applyKnown(e, a)
+		} else if c.wanted(a) {
+			fresh = append(fresh, a)
+		}
+	}
+	c.begin(fresh)
+	for _, id := range m.Removed {
+		c.forget(id)
+	}
+	if m.Full {
+		for _, e := range c.entries() {
+			if !named[e.ID()] {
+				c.forget(e.ID())
+			}
+		}
+		c.synced.Do(func() { close(c.hold) })
+	}
+}
+
+// applyKnown updates an allocation that is here. What the servers missed of it
+// is said again.
+func (c *Client) applyKnown(e *entry, a *api.Allocation) {
+	said := e.Reported()
+	if e.Over() {
+		if a.ClientStatus == said.ClientStatus {
+			c.acknowledge(e.ID())
+		} else {
+			c.updates.report(said, true)
+		}
+		return
+	}
+	if a.AllocModifyIndex != e.Alloc().AllocModifyIndex {
+		if a.Job == nil {
+			return
+		}
+		b := c.store.Batch()
+		b.PutAlloc(a)
+		if err := b.Write(); err != nil {
+			c.logger.Warn("an allocation's new version is not kept", "alloc_id", a.ID, "err", err)
+		}
+		e.Update(a)
+		return
+	}
+	if a.ClientStatus != said.ClientStatus {
+		c.updates.report(said, true)
+	}
+}
+
+// wanted says whether an allocation that is not here is to be started. One that
+// the servers want stopped, and think is running, is said to be over.
+func (c *Client) wanted(a *api.Allocation) bool {
+	if a.ClientTerminal() || a.Job == nil {
+		return false
+	}
+	if a.ServerTerminal() {
+		c.updates.report(&api.Allocation{
+			ID: a.ID, Namespace: a.Namespace, JobID: a.JobID, TaskGroup: a.TaskGroup, NodeID: a.NodeID,
+			ClientStatus: api.AllocClientComplete, ClientDescription: "Stopped before it was started",
+			TaskStates: a.TaskStates, ModifyTime: time.Now().UnixNano(),
+		}, true)
+		return false
+	}
+	return true
+}
+
+// begin starts new allocations. They are kept first, all in one write.
+func (c *Client) begin(allocs []*api.Allocation) {
+	b := c.store.Batch()
+	var runners []*alloc.Runner
+	for _, a := range allocs {
+		r, err := alloc.New(c.shared(), a, nil)
+		if err != nil {
+			c.logger.Warn("an allocation cannot be started", "alloc_id", a.ID, "err", err)
+			c.updates.report(&api.Allocation{
+				ID: a.ID, Namespace: a.Namespace, JobID: a.JobID, TaskGroup: a.TaskGroup, NodeID: a.NodeID,
+				ClientStatus: api.AllocClientFailed, ClientDescription: err.Error(), ModifyTime: time.Now().UnixNano(),
+			}, true)
+			continue
+		}
+		b.PutAlloc(a)
+		runners = append(runners, r)
+	}
+	if err := b.Write(); err != nil {
+		c.logger.Error("new allocations are not kept: a restart of the agent would lose them", "count", len(runners), "err", err)
+	}
+	for _, r := range runners {
+		c.add(r)
+	}
+	if len(runners) > 0 {
+		poke(c.collect)
+	}
+}
+
+// forget ends an allocation that the servers no longer know, and removes it.
+func (c *Client) forget(id string) {
+	e, ok := c.lookup(id)
+	if !ok {
+		return
+	}
+	c.acknowledge(id)
+	e.Kill(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e.unknown = true
+	run := c.run
+	c.work.Go(func() {
+		select {
+		case <-e.Ended():
+			poke(c.collect)
+		case <-run.Done():
+		}
+	})
+}
+
+// acknowledge notes that the servers know how an allocation ended.
+func (c *Client) acknowledge(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.allocs[id]; e != nil && !e.acked {
+		e.acked = true
+		poke(c.collect)
+	}
+}
+
+// destroy removes what an ended allocation left, and forgets it.
+func (c *Client) destroy(e *entry) error {
+	c.mu.Lock()
+	if e.destroyed {
+		c.mu.Unlock()
+		return nil
+	}
+	e.destroyed = true
+	c.mu.Unlock()
+	err := steps.RemoveAll(e.Dir())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && !errors.Is(err, api.ErrNotFound) {
+		e.destroyed = false
+		return fmt.Errorf("allocation %s: %w", e.ID(), err)
+	}
+	delete(c.allocs, e.ID())
+	b := c.store.Batch()
+	b.DeleteAlloc(e.ID(), e.TaskNames())
+	return b.Write()
+}

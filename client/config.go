@@ -1,0 +1,97 @@
+package client
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client/driverset"
+	"github.com/seraihq/serai/client/fingerprint"
+)
+
+// Server is what a client needs of its servers. In one process it is the
+// server's own service; over the network it is a proxy to it.
+type Server interface {
+	// Register makes the node known, or changes what is known of it.
+	Register(ctx context.Context, req *api.NodeRegisterRequest) (*api.NodeRegisterResponse, error)
+	// Heartbeat says that the node lives.
+	Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) (*api.NodeRegisterResponse, error)
+	// Sync hands over what should run on the node, all of it first and then
+	// what changes, until ctx ends, receive fails or the connection breaks.
+	Sync(ctx context.Context, req *api.NodeSyncRequest, receive func(*api.NodeSync) error) error
+	// UpdateAllocs takes what the client says of its allocations; it returns when that is durable.
+	UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error
+}
+
+// Config is what New needs. Zero values get the defaults that the fields name.
+type Config struct {
+	Logger *slog.Logger
+	Server Server
+
+	Region     string // "global"
+	Datacenter string // "dc1"
+	Name       string // the host's name
+	NodeClass  string
+	NodePool   string // "default"
+	Meta       map[string]string
+	HTTPAddr   string // where this agent's HTTP API is reached
+	TLSEnabled bool
+
+	StateDir string // made with mode 0700
+	AllocDir string // made with mode 0711
+
+	// Drivers configures the node's drivers; Logger, Dir and Store are filled in.
+	Drivers driverset.Config
+	// Fingerprint is what the operator says of the node; AllocDir is filled in.
+	Fingerprint    fingerprint.Config
+	Reserved       api.NodeReservedResources
+	HostVolumes    map[string]*api.HostVolumeInfo
+	MinDynamicPort int // 20000
+	MaxDynamicPort int // 32000
+	NodeMaxAllocs  int // 0: no limit
+	Ineligible     bool
+
+	MaxKillTimeout    time.Duration // 30 s
+	DisableRemoteExec bool
+	GC                GC
+
+	// StopTasks ends all tasks, and removes what they left, when Run ends: for
+	// -dev. Otherwise tasks outlive the agent.
+	StopTasks bool
+}
+
+// GC says when finished allocations are collected.
+type GC struct {
+	Interval         time.Duration // 1 min
+	ParallelDestroys int           // 2
+	DiskUsage        float64       // percent of the file system, 80
+	InodeUsage       float64       // percent, 70
+	MaxAllocs        int           // 50 finished ones are kept at most
+}
+
+func (c *Config) defaults() {
+	orText(&c.Region, api.DefaultRegion)
+	orText(&c.Datacenter, "dc1")
+	orText(&c.NodePool, api.NodePoolDefault)
+	or(&c.MinDynamicPort, 20000)
+	or(&c.MaxDynamicPort, 32000)
+	or(&c.MaxKillTimeout, 30*time.Second)
+	or(&c.GC.Interval, time.Minute)
+	or(&c.GC.ParallelDestroys, 2)
+	or(&c.GC.DiskUsage, 80)
+	or(&c.GC.InodeUsage, 70)
+	or(&c.GC.MaxAllocs, 50)
+}
+
+func or[T int | float64 | time.Duration](v *T, fallback T) {
+	if *v <= 0 {
+		*v = fallback
+	}
+}
+
+func orText(v *string, fallback string) {
+	if *v == "" {
+		*v = fallback
+	}
+}

@@ -1,0 +1,180 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client/driverset"
+	"github.com/seraihq/serai/client/fingerprint"
+	"github.com/seraihq/serai/drivers"
+)
+
+// firstNode describes the node from the configuration and what is found on it.
+func (c *Client) firstNode() *api.Node {
+	cfg := &c.cfg
+	name := cfg.Name
+	if name == "" {
+		// Without a name the node is known by its ID.
+		if name, _ = os.Hostname(); name == "" {
+			name = c.id.ID[:8]
+		}
+	}
+	reserved := cfg.Reserved
+	n := &api.Node{
+		ID: c.id.ID, SecretID: api.Sensitive(c.id.SecretID),
+		Datacenter: cfg.Datacenter, Name: name, HTTPAddr: cfg.HTTPAddr, TLSEnabled: cfg.TLSEnabled,
+		NodeClass: cfg.NodeClass, NodePool: cfg.NodePool,
+		Attributes: map[string]string{}, Links: map[string]string{},
+		NodeResources:     &api.NodeResources{MinDynamicPort: cfg.MinDynamicPort, MaxDynamicPort: cfg.MaxDynamicPort},
+		ReservedResources: &reserved,
+		HostVolumes:       cfg.HostVolumes, NodeMaxAllocs: cfg.NodeMaxAllocs,
+		Status: api.NodeStatusReady, SchedulingEligibility: api.NodeEligible,
+	}
+	if cfg.Ineligible {
+		n.SchedulingEligibility = api.NodeIneligible
+	}
+	f := cfg.Fingerprint
+	f.AllocDir = cfg.AllocDir
+	if f.ReservedCPU == 0 {
+		f.ReservedCPU = int(reserved.Cpu.CpuShares)
+	}
+	fingerprint.Run(fingerprint.All(), &f, n, c.logger)
+	if cfg.HTTPAddr != "" {
+		n.Attributes["unique.advertise.address"] = cfg.HTTPAddr
+	}
+	dynamic, err := c.store.Meta()
+	if err != nil {
+		c.logger.Warn("dynamic metadata is lost", "err", err)
+	}
+	n.Meta = merged(c.static, dynamic)
+	statuses, _ := c.drivers.Statuses()
+	setDrivers(n, statuses)
+	return n
+}
+
+// setDrivers puts what is known of the drivers on a node that nobody shares.
+func setDrivers(n *api.Node, statuses []driverset.Status) {
+	n.Drivers = make(map[string]*api.DriverInfo, len(statuses))
+	for _, s := range statuses {
+		fp := s.Fingerprint
+		info := &api.DriverInfo{
+			Attributes: map[string]string{}, Detected: fp.Health != drivers.HealthUndetected,
+			Healthy: fp.Health == drivers.HealthHealthy, HealthDescription: fp.Description, UpdateTime: s.UpdatedAt,
+		}
+		for k, v := range fp.Attributes {
+			info.Attributes[k] = fmt.Sprint(v)
+			if info.Detected {
+				n.Attributes[k] = fmt.Sprint(v)
+			}
+		}
+		n.Drivers[s.Name] = info
+	}
+}
+
+// changeNode registers a changed copy of the node.
+func (c *Client) changeNode(change func(n *api.Node)) {
+	for {
+		old := c.node.Load()
+		n := *old
+		n.Attributes = maps.Clone(old.Attributes)
+		change(&n)
+		if c.node.CompareAndSwap(old, &n) {
+			poke(c.register)
+			return
+		}
+	}
+}
+
+// driversLoop keeps the node's drivers up to date.
+func (c *Client) driversLoop(ctx context.Context) {
+	for {
+		_, changed := c.drivers.Statuses()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+		statuses, _ := c.drivers.Statuses()
+		c.changeNode(func(n *api.Node) {
+			for _, d := range n.Drivers {
+				for k := range d.Attributes {
+					delete(n.Attributes, k)
+				}
+			}
+			setDrivers(n, statuses)
+		})
+	}
+}
+
+// Meta gives the node's metadata.
+func (c *Client) Meta() NodeMeta {
+	dynamic, err := c.store.Meta()
+	if err != nil {
+		c.logger.Warn("dynamic metadata cannot be read", "err", err)
+	}
+	return NodeMeta{Static: c.static, Dynamic: dynamic, Meta: c.node.Load().Meta}
+}
+
+// ApplyMeta changes the node's dynamic metadata; nil unsets a key.
+func (c *Client) ApplyMeta(_ context.Context, change map[string]*string) (NodeMeta, error) {
+	for k := range change {
+		if k == "" {
+			return NodeMeta{}, api.Errorf(api.ErrInvalid, "a metadata key must not be empty")
+		}
+	}
+	c.meta.Lock()
+	defer c.meta.Unlock()
+	dynamic, err := c.store.Meta()
+	if err != nil {
+		return NodeMeta{}, err
+	}
+	for k, v := range change {
+		_, static := c.static[k]
+		if v == nil && !static {
+			delete(dynamic, k)
+		} else {
+			dynamic[k] = v // nil hides what the configuration says
+		}
+	}
+	if err := c.store.PutMeta(dynamic); err != nil {
+		return NodeMeta{}, err
+	}
+	meta := merged(c.static, dynamic)
+	c.changeNode(func(n *api.Node) { n.Meta = meta })
+	return NodeMeta{Static: c.static, Dynamic: dynamic, Meta: meta}, nil
+}
+
+func merged(static map[string]string, dynamic map[string]*string) map[string]string {
+	out := maps.Clone(static)
+	if out == nil {
+		out = map[string]string{}
+	}
+	for k, v := range dynamic {
+		if v == nil {
+			delete(out, k)
+		} else {
+			out[k] = *v
+		}
+	}
+	return out
+}
+
+// NodeID gives the node's ID.
+func (c *Client) NodeID() string { return c.id.ID }
+
+// Node gives the node as it is registered; treat it as immutable.
+func (c *Client) Node() *api.Node { return c.node.Load() }
+
+// contacted notes that the servers answered, and when they expect to hear again.
+func (c *Client) contacted(ttl time.Duration) {
+	c.lastN.mu.Lock()
+	defer c.lastN.mu.Unlock()
+	c.lastN.contact = time.Now()
+	if ttl > 0 {
+		c.lastN.heartbeat = ttl
+	}
+}

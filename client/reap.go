@@ -1,0 +1,94 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// reapEvery is how often what runs is compared with what should.
+	reapEvery = 30 * time.Second
+	// reapRounds is how often a group is gone through, for processes that fork
+	// while they are killed.
+	reapRounds = 20
+)
+
+// reapLoop ends processes that belong to allocations of this node that are over
+// or that nobody knows. Allocations of other agents are told by their IDs: only
+// those with a directory here are this node's.
+func (c *Client) reapLoop(ctx context.Context) {
+	for pause(ctx, reapEvery) {
+		c.reap()
+	}
+}
+
+func (c *Client) reap() {
+	gone := c.strays()
+	for _, e := range c.entries() {
+		if e.Over() {
+			gone = append(gone, e.ID())
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	for range reapRounds {
+		pids := processesOf(gone)
+		if len(pids) == 0 {
+			return
+		}
+		for _, pid := range pids {
+			c.logger.Warn("a process of an ended or unknown allocation still runs: it is killed", "pid", pid)
+			killProcess(pid, gone)
+		}
+	}
+}
+
+// processesOf lists the processes whose control group is a task's of one of
+// these allocations. Drivers name a task's group after its ID, which begins
+// with the allocation's.
+func processesOf(allocs []string) []int {
+	procs, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, p := range procs {
+		pid, err := strconv.Atoi(p.Name())
+		if err == nil && belongs(pid, allocs) {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+func belongs(pid int, allocs []string) bool {
+	groups, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil || !bytes.Contains(groups, []byte("/serai/")) {
+		return false
+	}
+	for _, id := range allocs {
+		if bytes.Contains(groups, []byte("/serai/"+id)) {
+			return true
+		}
+	}
+	return false
+}
+
+// killProcess kills a process, and not another one that has its number by then.
+func killProcess(pid int, allocs []string) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	if belongs(pid, allocs) {
+		// One that has just ended is what was wanted.
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
+}
