@@ -13,7 +13,6 @@ import (
 // Config is what New needs.
 type Config struct {
 	Address           string // host:port; port 0 takes a free one
-	Handler           http.Handler
 	Logger            *slog.Logger
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration
@@ -42,7 +41,6 @@ func Open(c Config) (*Server, error) {
 		grace:    c.Grace,
 		cancel:   cancel,
 		http: &http.Server{
-			Handler:           c.Handler,
 			ReadHeaderTimeout: c.ReadHeaderTimeout,
 			IdleTimeout:       c.IdleTimeout,
 			MaxHeaderBytes:    c.MaxHeaderBytes,
@@ -54,6 +52,9 @@ func Open(c Config) (*Server, error) {
 
 // Address is where the server listens.
 func (s *Server) Address() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) }
+
+// Handle sets the handler, before Run.
+func (s *Server) Handle(h http.Handler) { s.http.Handler = h }
 
 // Run answers requests until ctx ends. Then open requests are cancelled, which
 // ends blocking queries and streams, and given the grace period to finish.

@@ -1,0 +1,242 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client"
+	"github.com/seraihq/serai/command/agent/config"
+	"github.com/seraihq/serai/command/agent/listen"
+	"github.com/seraihq/serai/command/agent/rest"
+	"github.com/seraihq/serai/internal/telemetry"
+	"github.com/seraihq/serai/internal/version"
+	"github.com/seraihq/serai/server"
+)
+
+// Options are the surroundings of Run.
+type Options struct {
+	Stdout io.Writer // told when the agent is ready
+	Stderr io.Writer // the log
+	// Reload reads the configuration anew, for SIGHUP; nil: it cannot be.
+	Reload func() (*config.Agent, error)
+}
+
+// stopGrace is how long open requests have to end when the agent stops.
+const stopGrace = 5 * time.Second
+
+// Agent is a running agent.
+type Agent struct {
+	cfg       *config.Agent
+	options   Options
+	logs      *logs
+	logger    *slog.Logger
+	telemetry *telemetry.Telemetry
+	lock      *lock
+	server    *server.Server // nil: none
+	client    *client.Client // nil: none
+	http      *listen.Server
+	scratch   string // directory of a dev agent, removed at its end
+
+	mu       sync.Mutex // guards reloads
+	reloaded *config.Agent
+}
+
+// Run runs an agent until ctx ends, a signal asks it to, or it cannot go on.
+// A stop leaves the tasks running, unless it is a dev agent.
+func Run(ctx context.Context, cfg *config.Agent, o Options) error {
+	if err := refuse(cfg); err != nil {
+		return err
+	}
+	syscall.Umask(0o077)
+	l, err := openLogs(cfg, o.Stderr)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	a := &Agent{cfg: cfg, options: o, logs: l, logger: l.logger, reloaded: cfg}
+	defer a.close()
+	if err := a.open(); err != nil {
+		return err
+	}
+	return a.run(ctx)
+}
+
+// refuse names what the configuration asks for and is not there yet.
+func refuse(cfg *config.Agent) error {
+	switch {
+	case !cfg.Enabled():
+		return api.Errorf(api.ErrInvalid, "neither server nor client is enabled; set server { enabled = true }, client { enabled = true }, or start with -dev")
+	case !cfg.Server.Enabled:
+		return api.Errorf(api.ErrNotBuilt, "an agent that is only a client needs the protocol between agents, which is not there yet; enable the server too")
+	case cfg.Server.BootstrapExpect > 1:
+		return api.Errorf(api.ErrNotBuilt, "clusters of several servers are not there yet; set bootstrap_expect = 1")
+	}
+	return nil
+}
+
+// open opens the parts. What it opened is closed by close, also after an error.
+func (a *Agent) open() error {
+	var err error
+	if !a.cfg.DevMode || a.cfg.DataDir != "" {
+		if a.lock, err = takeLock(a.cfg.DataDir); err != nil {
+			return err
+		}
+	}
+	t := a.cfg.Telemetry
+	if a.telemetry, err = telemetry.Start(telemetry.Config{
+		Interval: t.InMemoryCollectionInterval, Retention: t.InMemoryRetentionPeriod, Prometheus: t.PrometheusMetrics,
+		StatsdAddr: t.StatsdAddress, StatsiteAddr: t.StatsiteAddress, HostLabel: a.hostLabel(), NoHostLabel: t.DisableHostname,
+		PrefixFilter: t.PrefixFilter, DropUnfiltered: !t.FilterDefault,
+	}); err != nil {
+		return err
+	}
+	if a.http, err = a.listen(); err != nil {
+		return err
+	}
+	if a.server, err = a.openServer(); err != nil {
+		return fmt.Errorf("start server: %w", err)
+	}
+	if a.client, err = a.openClient(); err != nil {
+		return fmt.Errorf("start client: %w", err)
+	}
+	return nil
+}
+
+func (a *Agent) hostLabel() string {
+	if a.cfg.Telemetry.UseNodeName {
+		return a.cfg.Name
+	}
+	return ""
+}
+
+func (a *Agent) close() {
+	if a.http != nil {
+		_ = a.http.Close()
+	}
+	if a.server != nil {
+		if err := a.server.Close(); err != nil {
+			a.logger.Error("server did not close cleanly", "err", err)
+		}
+	}
+	if a.scratch != "" {
+		if err := os.RemoveAll(a.scratch); err != nil {
+			a.logger.Warn("the dev agent's directory is not removed", "dir", a.scratch, "err", err)
+		}
+	}
+	a.lock.release()
+}
+
+// run runs the parts: the server first and stopped last, then the client, then
+// the API.
+func (a *Agent) run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+
+	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServer()
+	serverDone := make(chan error, 1)
+	go func() { serverDone <- a.server.Run(serverCtx) }()
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { // the server's end is the agent's
+		select {
+		case err := <-serverDone:
+			serverDone <- err
+			return errors.Join(errors.New("the server stopped"), err)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	a.startClient(ctx, g)
+	a.http.Handle(a.guarded(a.handler()))
+	g.Go(func() error { return a.http.Run(ctx) })
+	g.Go(func() error { return a.announce(ctx) })
+	g.Go(func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-hup:
+				if err := a.Reload(); err != nil {
+					a.logger.Error("configuration was not reloaded, the old one holds", "err", err)
+				}
+			}
+		}
+	})
+	<-ctx.Done()
+	stop() // a second signal ends the process at once
+	a.logger.Info("stopping")
+	err := g.Wait()
+	stopServer()
+	err = errors.Join(err, <-serverDone)
+	a.logger.Info("stopped")
+	return err
+}
+
+// announce says when the agent can be used.
+func (a *Agent) announce(ctx context.Context) error {
+	select {
+	case <-a.server.Ready():
+	case <-ctx.Done():
+		return nil
+	}
+	what := "server"
+	if a.client != nil {
+		what = "server and client"
+	}
+	mode := ""
+	if a.cfg.DevMode {
+		mode = " in dev mode: its state is in memory and ends with it"
+	}
+	_, err := fmt.Fprintf(a.options.Stdout, "serai %s is ready (%s%s)\n    HTTP API  http://%s\n    Try       serai status\n", version.String(), what, mode, a.http.Address())
+	if err != nil {
+		a.logger.Debug("nobody reads standard output", "err", err)
+	}
+	a.logger.Info("agent is ready", "address", a.http.Address().String(), "version", version.String())
+	return nil
+}
+
+// Reload takes over what can be changed while the agent runs: the log level.
+func (a *Agent) Reload() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.options.Reload == nil {
+		return api.Errorf(api.ErrInvalid, "this agent has no configuration files to read again")
+	}
+	fresh, err := a.options.Reload()
+	if err != nil {
+		return fmt.Errorf("reload configuration: %w", err)
+	}
+	a.reloaded = a.reloaded.Reload(fresh)
+	if err := a.logs.setLevel(a.reloaded.LogLevel); err != nil {
+		return err
+	}
+	a.logger.Info("configuration reloaded", "log_level", a.reloaded.LogLevel)
+	return nil
+}
+
+// handler makes the HTTP API with all that stands before it.
+func (a *Agent) handler() *rest.API {
+	c := rest.Config{
+		Client: a.client, Agent: a, Logs: a.logs.hub, Telemetry: a.telemetry,
+		Headers: a.cfg.HTTPAPIResponseHeaders, MaxBody: a.cfg.Limits.HTTPMaxBodyBytes, Logger: a.logger,
+	}
+	if a.server != nil {
+		c.Server = a.server
+	}
+	return rest.New(c)
+}

@@ -1,0 +1,135 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client"
+	"github.com/seraihq/serai/client/driverset"
+	"github.com/seraihq/serai/client/fingerprint"
+	"github.com/seraihq/serai/command/agent/config"
+)
+
+// openClient opens the client as configured; nil when there is none to run.
+func (a *Agent) openClient() (*client.Client, error) {
+	c := a.cfg.Client
+	if !c.Enabled {
+		return nil, nil
+	}
+	state, allocs := c.StateDir, c.AllocDir
+	if a.cfg.DevMode && state == "" {
+		dir, err := os.MkdirTemp("", "serai-dev-")
+		if err != nil {
+			return nil, fmt.Errorf("make a directory for the dev agent: %w", err)
+		}
+		a.scratch = dir
+		// Tasks that run as other users have to reach their own directories.
+		if err := os.Chmod(dir, 0o711); err != nil {
+			return nil, err
+		}
+		state, allocs = filepath.Join(dir, "client"), filepath.Join(dir, "alloc")
+	}
+	return client.New(client.Config{
+		Logger: a.logger, Server: a.server.Nodes(),
+		Region: a.cfg.Region, Datacenter: a.cfg.Datacenter, Name: a.cfg.Name,
+		NodeClass: c.NodeClass, NodePool: c.NodePool, Meta: c.Meta, HTTPAddr: a.httpAdvertise(),
+		StateDir: state, AllocDir: allocs,
+		Drivers: a.driverConfig(), Fingerprint: fingerprintConfig(&c), Reserved: reserved(&c), HostVolumes: hostVolumes(&c),
+		MinDynamicPort: c.MinDynamicPort, MaxDynamicPort: c.MaxDynamicPort, NodeMaxAllocs: c.NodeMaxAllocs,
+		Ineligible: c.DefaultIneligible, MaxKillTimeout: c.MaxKillTimeout, DisableRemoteExec: c.DisableRemoteExec,
+		GC: client.GC{
+			Interval: c.GCInterval, ParallelDestroys: c.GCParallelDestroys, DiskUsage: c.GCDiskUsageThreshold,
+			InodeUsage: c.GCInodeUsageThreshold, MaxAllocs: c.GCMaxAllocs,
+		},
+		StopTasks: a.cfg.DevMode,
+	})
+}
+
+// startClient runs the client; its end is the agent's.
+func (a *Agent) startClient(ctx context.Context, g *errgroup.Group) {
+	if a.client == nil {
+		return
+	}
+	g.Go(func() error {
+		if err := a.client.Run(ctx); err != nil {
+			return fmt.Errorf("client: %w", err)
+		}
+		return nil
+	})
+}
+
+// driverConfig gives the drivers what the operator configured, in plugin blocks
+// and by the older client options.
+func (a *Agent) driverConfig() driverset.Config {
+	c := driverset.Config{PluginDir: a.cfg.PluginDir, Plugins: map[string]map[string]any{}, Args: map[string][]string{}}
+	for name, p := range a.cfg.Plugins {
+		c.Plugins[name], c.Args[name] = p.Config, p.Args
+	}
+	options := a.cfg.Client.Options
+	for _, name := range []string{"raw_exec", "exec"} {
+		on, err := strconv.ParseBool(options["driver."+name+".enable"])
+		if err != nil {
+			continue
+		}
+		if c.Plugins[name] == nil {
+			c.Plugins[name] = map[string]any{"enabled": on}
+		}
+	}
+	c.Allow = names(options["driver.allowlist"], options["driver.whitelist"])
+	c.Deny = names(options["driver.denylist"], options["driver.blacklist"])
+	return c
+}
+
+// names splits the first list that is not empty.
+func names(lists ...string) []string {
+	for _, l := range lists {
+		if l == "" {
+			continue
+		}
+		var out []string
+		for part := range strings.SplitSeq(l, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				out = append(out, part)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+func fingerprintConfig(c *config.Client) fingerprint.Config {
+	networks := map[string]fingerprint.HostNetwork{}
+	for name, n := range c.HostNetworks {
+		networks[name] = fingerprint.HostNetwork{CIDR: n.CIDR, Interface: n.Interface, ReservedPorts: n.ReservedPorts}
+	}
+	return fingerprint.Config{
+		NetworkInterface: c.NetworkInterface, NetworkSpeed: c.NetworkSpeed, PreferIPv6: c.PreferredAddressFamily == "ipv6",
+		HostNetworks: networks, CPUTotalCompute: c.CPUTotalCompute, MemoryTotalMB: c.MemoryTotalMB,
+		DiskTotalMB: c.DiskTotalMB, DiskFreeMB: c.DiskFreeMB, ReservableCores: c.ReservableCores,
+		ReservedCores: c.Reserved.Cores, ReservedCPU: c.Reserved.CPU, CgroupParent: c.CgroupParent,
+	}
+}
+
+func reserved(c *config.Client) api.NodeReservedResources {
+	return api.NodeReservedResources{
+		Cpu:      api.NodeReservedCpuResources{CpuShares: uint64(max(c.Reserved.CPU, 0))},
+		Memory:   api.NodeReservedMemoryResources{MemoryMB: uint64(max(c.Reserved.Memory, 0))},
+		Disk:     api.NodeReservedDiskResources{DiskMB: uint64(max(c.Reserved.Disk, 0))},
+		Networks: api.NodeReservedNetworkResources{ReservedHostPorts: c.Reserved.ReservedPorts},
+	}
+}
+
+func hostVolumes(c *config.Client) map[string]*api.HostVolumeInfo {
+	out := map[string]*api.HostVolumeInfo{}
+	for name, v := range c.HostVolumes {
+		out[name] = &api.HostVolumeInfo{Path: v.Path, ReadOnly: v.ReadOnly}
+	}
+	return out
+}

@@ -1,0 +1,80 @@
+package agent
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/seraihq/serai/internal/version"
+	"github.com/seraihq/serai/server"
+	"github.com/seraihq/serai/server/endpoint"
+	"github.com/seraihq/serai/server/gc"
+)
+
+// openServer opens the server as configured.
+func (a *Agent) openServer() (*server.Server, error) {
+	c := a.cfg.Server
+	dir := c.DataDir
+	if a.cfg.DevMode {
+		dir = ""
+	}
+	id, err := serverID(dir)
+	if err != nil {
+		return nil, err
+	}
+	return server.Open(server.Config{
+		Name: a.cfg.Name, ID: id, Region: a.cfg.Region, Datacenter: a.cfg.Datacenter,
+		Address: a.rpcAddress(), Dir: dir, Version: version.String(), Logger: a.logger,
+		SchedulerConfig: c.DefaultSchedulerConfig.API(),
+		Limits: endpoint.Limits{
+			JobMaxPriority: c.JobMaxPriority, JobMaxCount: c.JobMaxCount, JobMaxSourceSize: c.JobMaxSourceSize,
+			JobTrackedVersions: c.JobTrackedVersions,
+			SearchFuzzy:        c.Search.FuzzyEnabled, SearchLimitQuery: c.Search.LimitQuery,
+			SearchLimitResults: c.Search.LimitResults, SearchMinTerm: c.Search.MinTermLength,
+		},
+		Drivers: checkDriver,
+		GC: gc.Thresholds{
+			Eval: c.EvalGCThreshold, BatchEval: c.BatchEvalGCThreshold, Job: c.JobGCThreshold,
+			Node: c.NodeGCThreshold, Deployment: c.DeploymentGCThreshold,
+		},
+		GCInterval: c.JobGCInterval,
+		Heartbeat: server.Heartbeat{
+			MinTTL: c.MinHeartbeatTTL, Grace: c.HeartbeatGrace, Failover: c.FailoverHeartbeatTTL, MaxPerSec: c.MaxHeartbeatsPerSecond,
+		},
+		EventBuffer:   max(c.EventBufferSize, 1024),
+		SnapshotAfter: uint64(max(c.RaftSnapshotThreshold, 0)),
+	})
+}
+
+// rpcAddress is where other servers will reach this one.
+func (a *Agent) rpcAddress() string {
+	advertise := a.cfg.Advertise.RPC
+	if advertise == "" {
+		advertise = a.cfg.Addresses.RPC
+	}
+	if _, _, err := net.SplitHostPort(advertise); err == nil {
+		return advertise
+	}
+	return net.JoinHostPort(advertise, strconv.Itoa(a.cfg.Ports.RPC))
+}
+
+// serverID gives the name that the server has for ever, kept beside its log.
+func serverID(dir string) (string, error) {
+	if dir == "" {
+		return uuid.NewString(), nil
+	}
+	path := filepath.Join(dir, "server-id")
+	b, err := os.ReadFile(path)
+	if id := strings.TrimSpace(string(b)); err == nil && id != "" {
+		return id, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	id := uuid.NewString()
+	return id, os.WriteFile(path, []byte(id+"\n"), 0o600)
+}
