@@ -31,6 +31,16 @@ func CompilePattern(pattern string) (*regexp.Regexp, error) {
 	return regexp.Compile(pattern)
 }
 
+// PatternSize estimates the number of states of a compiled pattern; 0 for one
+// that does not parse. Matching takes time in proportion to it.
+func PatternSize(pattern string) int {
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return 0
+	}
+	return patternStates(tree)
+}
+
 // patternStates estimates the size of the compiled pattern.
 func patternStates(re *syntax.Regexp) int {
 	n := 1 + len(re.Rune)/2

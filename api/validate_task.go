@@ -108,8 +108,10 @@ func (v *validator) resources(at spot, r *Resources) {
 		v.addf(cores, "must be from 0 to %d, not %d", maxCores, r.Cores)
 	case r.Cores > 0 && r.CPU > 0:
 		v.addf(cores, "and cpu exclude each other: ask for whole cores or for MHz")
-	case r.Cores == 0 && (r.CPU < minCPU || r.CPU > maxMHz):
-		v.addf(cpu, "must be from %d to %d MHz, not %d: ask for what the task needs, 100 is a good start", minCPU, maxMHz, r.CPU)
+	case r.Cores == 0 && r.CPU < minCPU:
+		v.addf(cpu, "must be at least %d MHz, not %d: ask for what the task needs, 100 is a good start", minCPU, r.CPU)
+	case r.CPU > maxMHz:
+		v.addf(cpu, "must be at most %d MHz, not %d", maxMHz, r.CPU)
 	}
 	memory := at.field("MemoryMB", "memory")
 	switch {

@@ -11,10 +11,8 @@
 package jobspec
 
 import (
-	"context"
-	"errors"
-
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/hclx"
 )
 
 // Source is a job file with what it needs to be evaluated.
@@ -42,6 +40,8 @@ type Position struct {
 	File   string
 	Line   int // from 1
 	Column int // from 1
+
+	offset int // in bytes
 }
 
 // Result is a parsed job.
@@ -50,15 +50,6 @@ type Result struct {
 	Submission *api.JobSubmission
 	Warnings   []string            // of parsing; api.Job.Warnings gives those of the job
 	Positions  map[string]Position // field path in the job's JSON form → place
+
+	file *hclx.File // nil for the API's form
 }
-
-// Parse parses a job file. The error lists every problem with its place.
-func Parse(ctx context.Context, src Source) (*Result, error) {
-	return nil, errors.New("not built")
-}
-
-// Locate gives problems their places in the job file.
-func (r *Result) Locate(problems api.Problems) error { return problems.Err() }
-
-// Format writes a job file, or any HCL file, in the one canonical layout.
-func Format(src []byte, name string) ([]byte, error) { return src, nil }

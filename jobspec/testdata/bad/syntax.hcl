@@ -1,0 +1,7 @@
+job "syntax" {
+  group "web" {
+    count = 
+    task "t" {
+      driver = "exec
+    }
+  }
