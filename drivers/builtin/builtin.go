@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/exec"
 	"github.com/seraihq/serai/drivers/mock"
 	"github.com/seraihq/serai/drivers/rawexec"
 )
@@ -21,6 +22,7 @@ type Builtin struct {
 // All returns the built-in drivers in order of name.
 func All() []Builtin {
 	return []Builtin{
+		{exec.Name, func(l *slog.Logger) drivers.Driver { return exec.New(l) }},
 		{mock.Name, func(l *slog.Logger) drivers.Driver { return mock.New(l) }},
 		{rawexec.Name, func(l *slog.Logger) drivers.Driver { return rawexec.New(l) }},
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/seraihq/serai/drivers/builtin"
 	"github.com/seraihq/serai/drivers/drivertest"
 	"github.com/seraihq/serai/drivers/host"
+	"github.com/seraihq/serai/drivers/internal/cgroup"
 	"github.com/seraihq/serai/drivers/plugin"
 )
 
@@ -102,4 +103,14 @@ func script(text string) map[string]any {
 
 func TestRawExec(t *testing.T) {
 	both(t, "raw_exec", map[string]any{"enabled": true}, func(s *drivertest.Subject) { s.Script = script })
+}
+
+func TestExec(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not here: containers need root")
+	}
+	if l, err := cgroup.Find(); err != nil || l.Version == 0 {
+		t.Skip("not here: containers need control groups")
+	}
+	both(t, "exec", map[string]any{}, func(s *drivertest.Subject) { s.Script = script })
 }

@@ -122,6 +122,9 @@ func testLogs(t *testing.T, s Subject) {
 			t.Fatalf("line %d is %q", i, line)
 		}
 	}
+	if err := d.Destroy(t.Context(), j.ID, false); err != nil {
+		t.Error(err)
+	}
 }
 
 // testPipeReplaced: a task that puts something else in the place of its output pipe gains nothing by it.

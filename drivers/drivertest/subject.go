@@ -72,6 +72,13 @@ func newJob(t *testing.T, s Subject, config map[string]any) *job {
 	}
 	j.stdout = j.read(t, j.StdoutPath, &j.lines)
 	j.stderr = j.read(t, j.StderrPath, &j.errors)
+	t.Cleanup(func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if t.Failed() && len(j.errors) > 0 {
+			t.Logf("the task's standard error: %q", j.errors[:min(len(j.errors), 20)])
+		}
+	})
 	if s.Prepare != nil {
 		s.Prepare(t, j.TaskConfig)
 	}

@@ -25,7 +25,8 @@ type Group struct {
 type Limits struct {
 	// CPUShares is the relative weight in MHz, as v1's cpu.shares.
 	CPUShares int64
-	// MemoryBytes is the hard limit, MemoryLowBytes what is taken last when memory is short.
+	// MemoryBytes is the hard limit, of memory and swap together where swap is counted; MemoryLowBytes is what is taken last when memory is
+	// short.
 	MemoryBytes    int64
 	MemoryLowBytes int64
 	PIDs           int64
@@ -101,6 +102,9 @@ func (l *Layout) Set(g Group, lim Limits) error {
 	}
 	set("cpu", "cpu.shares", strconv.FormatInt(max(lim.CPUShares, 2), 10), lim.CPUShares > 0)
 	set("memory", "memory.limit_in_bytes", strconv.FormatInt(lim.MemoryBytes, 10), lim.MemoryBytes > 0)
+	if _, err := os.Stat(filepath.Join(g.Paths["memory"], "memory.memsw.limit_in_bytes")); err == nil {
+		set("memory", "memory.memsw.limit_in_bytes", strconv.FormatInt(lim.MemoryBytes, 10), lim.MemoryBytes > 0)
+	}
 	set("memory", "memory.soft_limit_in_bytes", strconv.FormatInt(lim.MemoryLowBytes, 10), lim.MemoryLowBytes > 0)
 	set("pids", "pids.max", strconv.FormatInt(lim.PIDs, 10), lim.PIDs > 0)
 	set("cpuset", "cpuset.cpus", lim.Cpuset, lim.Cpuset != "")
@@ -120,6 +124,9 @@ func (l *Layout) setUnified(g Group, lim Limits) error {
 	}
 	set("cpu", "cpu.weight", strconv.FormatInt(Weight(lim.CPUShares), 10), lim.CPUShares > 0)
 	set("memory", "memory.max", strconv.FormatInt(lim.MemoryBytes, 10), lim.MemoryBytes > 0)
+	if _, err := os.Stat(filepath.Join(dir, "memory.swap.max")); err == nil {
+		set("memory", "memory.swap.max", "0", lim.MemoryBytes > 0)
+	}
 	set("memory", "memory.low", strconv.FormatInt(lim.MemoryLowBytes, 10), lim.MemoryLowBytes > 0)
 	set("pids", "pids.max", strconv.FormatInt(lim.PIDs, 10), lim.PIDs > 0)
 	set("cpuset", "cpuset.cpus", lim.Cpuset, lim.Cpuset != "")

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// parentName is the group that holds those of all tasks.
-const parentName = "serai"
+// Parent is the name of the group that holds those of all tasks.
+const Parent = "serai"
 
 // Unified is the key of the v2 hierarchy among the paths of a group; other keys are names of v1 controllers.
 const Unified = ""
@@ -53,7 +53,7 @@ func Find() (*Layout, error) {
 			continue
 		}
 		l.Mounts[key] = m.point
-		l.Parents[key] = filepath.Join(m.dirOf(path), parentName)
+		l.Parents[key] = filepath.Join(m.dirOf(path), Parent)
 		if key != Unified {
 			l.Controllers = append(l.Controllers, key)
 		}
@@ -139,8 +139,8 @@ func (l *Layout) findUnified() {
 		if !strings.HasPrefix(dir, l.Mounts[Unified]) {
 			continue
 		}
-		if got := handedDown(filepath.Join(dir, parentName)); len(got) > 0 {
-			l.Parents[Unified], l.Controllers = filepath.Join(dir, parentName), got
+		if got := handedDown(filepath.Join(dir, Parent)); len(got) > 0 {
+			l.Parents[Unified], l.Controllers = filepath.Join(dir, Parent), got
 			return
 		}
 	}
@@ -150,7 +150,7 @@ func (l *Layout) findUnified() {
 		}
 		root := dir == l.Mounts[Unified] && realRoot(dir)
 		if root || !hasProcesses(dir) {
-			l.Parents[Unified] = filepath.Join(dir, parentName)
+			l.Parents[Unified] = filepath.Join(dir, Parent)
 			l.Controllers = readWords(filepath.Join(dir, "cgroup.controllers"))
 			return
 		}
