@@ -273,7 +273,7 @@ func (r *Raft) Restore(ctx context.Context, source io.Reader) (Metadata, error) 
 
 // Compact makes a snapshot of this server now and drops the log before it.
 func (r *Raft) Compact(ctx context.Context) error {
-	if err := wait(ctx, r.raft.Snapshot()); err != nil {
+	if err := r.wait(ctx, func() raft.Future { return r.raft.Snapshot() }); err != nil {
 		return kind("make snapshot", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -40,7 +41,19 @@ func (b *bridge) Log(level hclog.Level, msg string, args ...any) {
 	case level == hclog.Trace:
 		return
 	}
-	b.log.Log(context.Background(), to, msg, args...)
+	b.log.Log(context.Background(), to, msg, rendered(args)...)
+}
+
+// rendered writes out the values that the library leaves to its own logger.
+func rendered(args []any) []any {
+	for i, a := range args {
+		if f, ok := a.(hclog.Format); ok && len(f) > 0 {
+			if layout, ok := f[0].(string); ok {
+				args[i] = fmt.Sprintf(layout, f[1:]...)
+			}
+		}
+	}
+	return args
 }
 
 func (b *bridge) Trace(string, ...any)          {}

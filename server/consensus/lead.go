@@ -89,7 +89,7 @@ func (r *Raft) awaitLeadership(ctx context.Context, changes <-chan bool) error {
 
 // TransferLeadership asks another server to lead.
 func (r *Raft) TransferLeadership(ctx context.Context) error {
-	if err := wait(ctx, r.raft.LeadershipTransfer()); err != nil {
+	if err := r.wait(ctx, r.raft.LeadershipTransfer); err != nil {
 		return kind("transfer leadership", err)
 	}
 	return nil

@@ -16,6 +16,7 @@ type machine struct {
 	fsm   *fsm.FSM
 	fatal func(error)
 	log   *slog.Logger
+	dead  error // the entry that could not be applied; only Raft's goroutine looks
 }
 
 // outcome is what a command came to, on its way back to Apply.
@@ -24,22 +25,28 @@ type outcome struct {
 	err    error
 }
 
-// Apply applies one entry. After a fatal error it never returns: the next
-// entry must not be applied on top of one that is missing.
+// Apply applies one entry. After one that could not be applied it applies no
+// other: that one would be missing.
 func (m *machine) Apply(l *raft.Log) any {
+	if m.dead != nil {
+		return outcome{err: m.dead}
+	}
 	result, err := m.fsm.Apply(l.Index, l.Data)
 	if err != nil && fsm.Fatal(err) {
+		m.dead = err
 		m.log.Error("the server must stop", "err", err)
 		if m.fatal != nil {
 			m.fatal(err)
 		}
-		select {}
 	}
 	return outcome{result, err}
 }
 
 // Snapshot takes a view; writing it out happens beside further entries.
 func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
+	if m.dead != nil {
+		return nil, m.dead
+	}
 	return snapshot{m.fsm.Store().View()}, nil
 }
 

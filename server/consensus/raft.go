@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -29,7 +30,8 @@ type Config struct {
 	Logger *slog.Logger
 
 	// Fatal is called, once, when a log entry cannot be applied: the process
-	// must stop, with the error shown. Nothing more is applied after it.
+	// must stop, with the error shown. Nothing more is applied after it; what
+	// waits for an entry gets the error.
 	Fatal func(error)
 
 	// SnapshotAfter is the number of log entries after which a snapshot is
@@ -40,7 +42,7 @@ type Config struct {
 // Tuning. One server has nobody to wait for: the election times only bound how
 // soon it leads after Open.
 const (
-	electionTimeout  = 20 * time.Millisecond
+	electionTimeout  = 10 * time.Millisecond
 	commitTimeout    = 5 * time.Millisecond
 	snapshotInterval = 30 * time.Second
 	snapshotAfter    = 8192
@@ -56,7 +58,8 @@ type Raft struct {
 	log    *slog.Logger
 	cfg    Config
 	closer io.Closer // of the log
-	logs   raft.LogStore
+	closed chan struct{}
+	close  func() error // does it once
 }
 
 // stores are what Raft keeps its things in.
@@ -130,12 +133,17 @@ func start(cfg Config, s stores) (*Raft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Raft{raft: r, fsm: cfg.FSM, log: log, cfg: cfg, closer: s.closer, logs: s.logs}, nil
+	out := &Raft{raft: r, fsm: cfg.FSM, log: log, cfg: cfg, closer: s.closer, closed: make(chan struct{})}
+	out.close = sync.OnceValue(out.shutdown)
+	return out, nil
 }
 
 // Close stops the server. What was acknowledged stays.
-func (r *Raft) Close() error {
+func (r *Raft) Close() error { return r.close() }
+
+func (r *Raft) shutdown() error {
 	err := r.raft.Shutdown().Error()
+	close(r.closed)
 	if r.closer != nil {
 		err = errors.Join(err, r.closer.Close())
 	}
@@ -154,8 +162,12 @@ type Applied struct {
 // api.ErrUnavailable (the outcome is unknown). When ctx ends first, the
 // command may still be applied.
 func (r *Raft) Apply(ctx context.Context, entry []byte) (Applied, error) {
-	f := r.raft.Apply(entry, enqueueTimeout(ctx))
-	if err := wait(ctx, f); err != nil {
+	var f raft.ApplyFuture
+	err := r.wait(ctx, func() raft.Future {
+		f = r.raft.Apply(entry, enqueueTimeout(ctx))
+		return f
+	})
+	if err != nil {
 		return Applied{}, kind("apply "+fsm.Name(entry), err)
 	}
 	out, ok := f.Response().(outcome)
@@ -177,7 +189,8 @@ func (r *Raft) Do(ctx context.Context, c fsm.Command) (Applied, error) {
 // Barrier returns when everything that was in the log before it is applied
 // here: a new leader calls it before it trusts its state.
 func (r *Raft) Barrier(ctx context.Context) error {
-	if err := wait(ctx, r.raft.Barrier(enqueueTimeout(ctx))); err != nil {
+	err := r.wait(ctx, func() raft.Future { return r.raft.Barrier(enqueueTimeout(ctx)) })
+	if err != nil {
 		return kind("barrier", err)
 	}
 	return nil
@@ -191,11 +204,16 @@ func enqueueTimeout(ctx context.Context) time.Duration {
 	return 0
 }
 
-// wait waits for a future, but no longer than for ctx.
-func wait(ctx context.Context, f raft.Future) error {
-	if ctx.Done() == nil {
-		return f.Error()
+// wait hands something to Raft and waits for what comes of it, but no longer
+// than for ctx or Close: the library never answers what it had not taken up
+// when it was shut down.
+func (r *Raft) wait(ctx context.Context, submit func() raft.Future) error {
+	select {
+	case <-r.closed:
+		return raft.ErrRaftShutdown
+	default:
 	}
+	f := submit()
 	done := make(chan error, 1)
 	go func() { done <- f.Error() }()
 	select {
@@ -203,6 +221,8 @@ func wait(ctx context.Context, f raft.Future) error {
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-r.closed:
+		return raft.ErrRaftShutdown
 	}
 }
 

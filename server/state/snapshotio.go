@@ -25,7 +25,7 @@ const (
 	snapshotMagic  = "SERAIST\n"
 	snapshotFormat = 1
 	blockBytes     = 256 << 10
-	maxBlockBytes  = 256 << 20
+	maxBlockBytes  = 64 << 20
 	maxNameBytes   = 256
 )
 
