@@ -151,9 +151,6 @@ client {
 plugin "raw_exec" {
   config { enabled = true }
 }
-plugin "mock_driver" {
-  config { enabled = true }
-}
 `, a.Mark, data, a.Ports.HTTP, a.Ports.RPC, a.Ports.Serf, !a.opts.NoClient, a.Mark, a.Ports.MinDynamic, a.Ports.MinDynamic+149)
 }
 

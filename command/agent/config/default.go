@@ -79,8 +79,7 @@ func Dev() *Agent {
 	c.Telemetry.PublishAllocationMetrics = true
 	c.Telemetry.PublishNodeMetrics = true
 	c.Plugins = map[string]Plugin{
-		"raw_exec":    {Config: map[string]any{"enabled": true}},
-		"mock_driver": {Config: map[string]any{"enabled": true}},
+		"raw_exec": {Config: map[string]any{"enabled": true}},
 	}
 	return c
 }
