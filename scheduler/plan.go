@@ -58,8 +58,3 @@ type Stop struct {
 	Description  string
 	ClientStatus string // set when the client cannot say it itself: lost
 }
-
-// NoOp says whether the plan changes no allocation.
-func (p *Plan) NoOp() bool {
-	return len(p.Placements) == 0 && len(p.Stops) == 0 && len(p.InPlace) == 0
-}

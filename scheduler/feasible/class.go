@@ -38,10 +38,14 @@ func ComputedClass(n *api.Node) string {
 	}
 	if n.NodeResources != nil {
 		for _, w := range n.NodeResources.Networks {
-			parts = append(parts, "network="+w.Mode)
+			if w != nil {
+				parts = append(parts, "network="+w.Mode)
+			}
 		}
 		for _, d := range n.NodeResources.Devices {
-			parts = append(parts, "device="+d.Vendor+"/"+d.Type+"/"+d.Name)
+			if d != nil {
+				parts = append(parts, "device="+d.Vendor+"/"+d.Type+"/"+d.Name)
+			}
 		}
 	}
 	slices.Sort(parts)

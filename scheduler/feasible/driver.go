@@ -61,7 +61,7 @@ func hasMode(n *api.Node, mode string) bool {
 	if cni, ok := strings.CutPrefix(mode, "cni/"); ok && n.Attributes["plugins.cni.config."+cni] != "" {
 		return true
 	}
-	return n.NodeResources != nil && slices.ContainsFunc(n.NodeResources.Networks, func(w *api.NetworkResource) bool { return w.Mode == mode })
+	return n.NodeResources != nil && slices.ContainsFunc(n.NodeResources.Networks, func(w *api.NetworkResource) bool { return w != nil && w.Mode == mode })
 }
 
 func hostNetworks(g *api.TaskGroup) []string {

@@ -47,8 +47,12 @@ func both(f func(l, r string) bool) compare {
 	return func(l, r string, lset, rset bool) bool { return lset && rset && f(l, r) }
 }
 
+// maxCost bounds the product of the lengths of two sides of a costly comparison,
+// and through it the time that one node can take: some 10 ms.
+const maxCost = 1 << 20
+
 // remember keeps the last answers of a costly comparison: few values occur on
-// many nodes.
+// many nodes. Sides that are too long together satisfy nothing.
 func remember(f compare) compare {
 	type pair struct {
 		l, r       string
@@ -56,6 +60,9 @@ func remember(f compare) compare {
 	}
 	seen := map[pair]bool{}
 	return func(l, r string, lset, rset bool) bool {
+		if len(l)*len(r) > maxCost {
+			return false
+		}
 		k := pair{l, r, lset, rset}
 		answer, ok := seen[k]
 		if !ok {

@@ -96,12 +96,6 @@ func (c *Column) Value(id int32) string { return c.values[id] }
 // Len gives how many values have been numbered; some may no longer occur.
 func (c *Column) Len() int { return len(c.values) }
 
-// Number finds the number of a value.
-func (c *Column) Number(value string) (int32, bool) {
-	id, ok := c.lookup[value]
-	return id, ok
-}
-
 // Tally counts the rows of a set by value; rows without a value are left out.
 func (c *Column) Tally(rows Bits) map[string]int {
 	counts := make([]int, len(c.values))

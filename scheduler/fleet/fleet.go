@@ -72,9 +72,6 @@ func (f *Fleet) Node(row int32) *api.Node { return f.nodes[row] }
 // Ready gives the rows whose nodes take new allocations. It must not be changed.
 func (f *Fleet) Ready() Bits { return f.ready }
 
-// Has gives what a row's node has for allocations. It must not be changed.
-func (f *Fleet) Has(row int32) *fit.Usage { return &f.has[row] }
-
 // Used gives what is in use on a row. It must not be changed.
 func (f *Fleet) Used(row int32) *fit.Usage { return &f.used[row] }
 

@@ -47,12 +47,15 @@ func networkOf(n *api.Node) network {
 		w.kept += int(x[1]) - int(x[0]) + 1
 	}
 	for _, x := range r.Networks {
-		if x.Mode == "" || x.Mode == "host" {
+		if x != nil && (x.Mode == "" || x.Mode == "host") {
 			w.address, w.present = x.IP, true
 			break
 		}
 	}
 	for name, h := range n.HostNetworks {
+		if h == nil {
+			continue
+		}
 		if w.hosts == nil {
 			w.hosts = map[string]hostNetwork{}
 		}
@@ -66,6 +69,9 @@ func networkOf(n *api.Node) network {
 func hostAddress(networks []*api.NetworkResource, h *api.HostNetworkInfo) string {
 	prefix, err := netip.ParsePrefix(h.CIDR)
 	for _, x := range networks {
+		if x == nil {
+			continue
+		}
 		ip, ipErr := netip.ParseAddr(x.IP)
 		if err == nil && ipErr == nil && prefix.Contains(ip) || err != nil && h.Interface != "" && x.Device == h.Interface {
 			return x.IP

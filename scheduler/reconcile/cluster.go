@@ -117,7 +117,7 @@ func (c *cluster) over(a *api.Allocation) {
 // another, then the highest indices. Of two with one index the one that is of
 // the current version, still runs and is newer stays.
 func (c *cluster) trim() {
-	excess := len(c.keep) - c.g.Group.Count
+	excess := len(c.keep) - max(c.g.Group.Count, 0)
 	if excess <= 0 {
 		return
 	}
