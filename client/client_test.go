@@ -13,14 +13,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.uber.org/goleak"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/driverset"
 	"github.com/seraihq/serai/client/fingerprint"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // cluster is a server that remembers what it was told.
 type cluster struct {
@@ -198,15 +195,15 @@ func config(t *testing.T, dir string, s Server) Config {
 	if os.Getenv("SERAI_TEST_LOG") != "" {
 		level = slog.LevelDebug
 	}
-	return Config{
-		Logger: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: level})),
-		Server: s, Name: "node-1",
-		StateDir: filepath.Join(dir, "client"), AllocDir: filepath.Join(dir, "alloc"),
-		Drivers: driverset.Config{InProcess: true, Plugins: map[string]map[string]any{
-			"raw_exec": {"enabled": true},
-		}},
-		Fingerprint: fingerprint.Config{NetworkInterface: "lo"},
-	}
+	cfg := configIn(dir, s)
+	cfg.Logger = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: level}))
+	return cfg
+}
+
+var loopback = fingerprint.Config{NetworkInterface: "lo"}
+
+func driversConfig() driverset.Config {
+	return driverset.Config{InProcess: true, Plugins: map[string]map[string]any{"raw_exec": {"enabled": true}}}
 }
 
 // testWriter writes to the test's log.

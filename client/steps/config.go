@@ -37,8 +37,8 @@ func TaskConfig(in ConfigInput) *drivers.TaskConfig {
 		Group: in.Alloc.TaskGroup, Name: in.Task.Name, AllocID: in.Alloc.ID, Namespace: in.Alloc.Namespace,
 		NodeID: in.Node.ID, NodeName: in.Node.Name,
 		Env: env.Map(), User: env.Replace(in.Task.User),
-		AllocDir:   in.Dir,
-		StdoutPath: "/dev/null", StderrPath: "/dev/null",
+		AllocDir: in.Dir,
+
 		Resources: resources(in),
 		Config:    env.ReplaceTree(in.Task.Config),
 		DNS:       dns(in.Alloc),

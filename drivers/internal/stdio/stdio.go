@@ -39,7 +39,10 @@ func ForTask(path string) (*os.File, error) {
 	if err != nil || path == "" {
 		return f, err
 	}
-	// Fd sets the file to blocking mode, which the task inherits with it.
-	_ = f.Fd()
+	// The task inherits the mode of the open file. os.File.Fd does not do it: the file was non-blocking before it was os's.
+	if err := unix.SetNonblock(int(f.Fd()), false); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("output pipe %s: %w", path, err)
+	}
 	return f, nil
 }
