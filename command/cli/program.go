@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"golang.org/x/term"
 
@@ -24,8 +23,8 @@ type Program struct {
 	Stderr io.Writer
 	Getenv func(string) string
 
-	// Explain adds what to do next to an error; may be nil.
-	Explain func(err error) (hint string)
+	// Explain words an error for people and says what to do next; may be nil.
+	Explain func(err error) (text, hint string)
 }
 
 // Invocation is one run of a command.
@@ -49,7 +48,7 @@ func (p *Program) Run(ctx context.Context, words []string) int {
 	path, rest := p.Root.find(words)
 	c := path[len(path)-1]
 	if c.Refused {
-		return p.refuse(path, rest)
+		return p.refuse(path)
 	}
 	if c.Run == nil {
 		return p.group(path, rest)
@@ -107,16 +106,9 @@ func (p *Program) special(ctx context.Context, words []string) (int, bool) {
 }
 
 // refuse answers a call of a command that is not built.
-func (p *Program) refuse(path []*Command, rest []string) int {
-	name := pathName(path)
-	for _, w := range rest { // the words below it that are names, not arguments
-		if strings.HasPrefix(w, "-") || len(rest) > 0 && w != rest[0] {
-			break
-		}
-		name += " " + w
-	}
+func (p *Program) refuse(path []*Command) int {
 	style := p.style(fromEnvironment(p.Getenv), p.Stderr)
-	fmt.Fprintf(p.Stderr, "%s %q is not built yet\n", style.Red("Error:"), name)
+	fmt.Fprintf(p.Stderr, "%s %q is not built yet\n", style.Red("Error:"), pathName(path))
 	return CodeError
 }
 
@@ -151,19 +143,16 @@ func (p *Program) finish(inv *Invocation, path []*Command, err error) int {
 		return code
 	}
 	style := p.style(inv.Conn, p.Stderr)
-	text := err.Error()
-	if strings.Contains(text, "\n") {
-		fmt.Fprintf(p.Stderr, "%s\n\n%s\n", style.Red("Error:"), text)
-	} else {
-		fmt.Fprintf(p.Stderr, "%s %s\n", style.Red("Error:"), text)
+	text, hint := err.Error(), ""
+	if p.Explain != nil {
+		text, hint = p.Explain(err)
 	}
+	fmt.Fprintf(p.Stderr, "%s %s\n", style.Red("Error:"), text)
 	var usage *UsageError
 	if errors.As(err, &usage) {
 		fmt.Fprintf(p.Stderr, "\nUsage: %s %s\nRun \"%s -help\" for more.\n", inv.Path, path[len(path)-1].Usage, inv.Path)
-	} else if p.Explain != nil {
-		if hint := p.Explain(err); hint != "" {
-			fmt.Fprintf(p.Stderr, "\n%s\n", hint)
-		}
+	} else if hint != "" {
+		fmt.Fprintf(p.Stderr, "\n%s\n", hint)
 	}
 	return code
 }

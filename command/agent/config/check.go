@@ -50,9 +50,6 @@ func (v *checker) checkAgent() {
 			v.add(key, "%s must be an absolute path, not %q", key, dir)
 		}
 	}
-	for _, a := range c.addresses() {
-		v.address(a.key, *a.text)
-	}
 	c.LogLevel = strings.ToUpper(c.LogLevel)
 	if c.LogLevel == "ERR" {
 		c.LogLevel = "ERROR"

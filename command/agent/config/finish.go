@@ -19,6 +19,7 @@ func (c *Agent) Finish() error {
 	v := &checker{agent: c}
 	for _, a := range c.addresses() {
 		v.resolve(a.key, a.text)
+		v.address(a.key, *a.text)
 	}
 	fill(&c.Addresses.HTTP, c.BindAddr)
 	fill(&c.Addresses.RPC, c.BindAddr)

@@ -1,0 +1,11 @@
+job "web" {
+  prioriti = 60
+
+  group "front" {
+    count = "many"
+
+    task "server" {
+      driver = "raw_exec"
+    }
+  }
+}

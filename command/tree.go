@@ -1,0 +1,83 @@
+package command
+
+import "github.com/seraihq/serai/command/cli"
+
+// root lists every command.
+func root() *cli.Command {
+	top := []*cli.Command{
+		group("job", "Run, change and look at jobs", append([]*cli.Command{
+			jobRun(), jobPlan(), jobStatus(), jobStop(), jobStart(), jobRestart(), jobInspect(), jobHistory(), jobRevert(),
+			jobValidate(), jobInit(), jobAllocs(), jobDeployments(), jobEval(), jobScale(), jobScalingEvents(),
+			group("tag", "Name versions of a job", jobTagApply(), jobTagUnset()),
+		}, refused("dispatch", "periodic", "promote", "action")...)...),
+		group("alloc", "Look at allocations and act on their tasks", append([]*cli.Command{
+			allocStatus(), allocLogs(), allocExec(), allocFS(), allocRestart(), allocSignal(), allocStop(),
+		}, refused("checks", "pause")...)...),
+		group("eval", "Look at evaluations", append([]*cli.Command{evalList(), evalStatus()}, refused("delete")...)...),
+		group("deployment", "Look at deployments", append([]*cli.Command{deploymentList(), deploymentStatus()},
+			refused("fail", "pause", "promote", "resume", "unblock")...)...),
+		nodeGroup(),
+		group("namespace", "Separate jobs of different owners", namespaceList(), namespaceRead("status", "Show a namespace", false),
+			namespaceRead("inspect", "Show a namespace as JSON", true), namespaceApply(), namespaceDelete()),
+		group("server", "Look at the servers", append([]*cli.Command{serverMembers()}, refused("join", "force-leave")...)...),
+		group("scaling", "Look at scaling", group("policy", "Look at scaling policies", scalingPolicyList(), scalingPolicyInfo())),
+		operatorGroup(),
+		group("system", "Act on the whole cluster", systemGC(), group("reconcile", "Bring derived state up to date", systemReconcileSummaries())),
+		group("config", "Check configuration", configValidate()),
+		agentCommand(), agentInfo(), status(), monitor(), ui(), versionCommand(), completion(), format(),
+	}
+	top = append(top, shortcuts()...)
+	top = append(top, refused(notBuilt...)...)
+	return &cli.Command{
+		Name: Name, Commands: top,
+		Help: "serai runs jobs: services, batch work and system tasks, on one machine or many. It reads Nomad's job files and answers Nomad's HTTP API.\n\n" +
+			"  serai agent -dev                start an agent to try things out\n" +
+			"  serai job init                  write an example of a job file\n" +
+			"  serai job run FILE              run it and follow it\n" +
+			"  serai status                    what runs\n" +
+			"  serai alloc logs -f ALLOCATION  what it writes",
+	}
+}
+
+// group makes a command of the commands below it.
+func group(name, synopsis string, commands ...*cli.Command) *cli.Command {
+	return &cli.Command{Name: name, Synopsis: synopsis, Commands: commands}
+}
+
+func nodeGroup() *cli.Command {
+	return group("node", "Look at nodes and act on them", append([]*cli.Command{
+		nodeStatus(), nodeEligibility(), nodePurge(),
+		group("pool", "Divide nodes into pools", nodePoolList(), nodePoolInfo(), nodePoolApply(), nodePoolDelete(), nodePoolJobs(), nodePoolNodes(), nodePoolInit()),
+		group("meta", "Look at the meta of a node", append([]*cli.Command{nodeMetaRead()}, refused("apply")...)...),
+	}, refused("drain", "config", "identity", "intro")...)...)
+}
+
+func operatorGroup() *cli.Command {
+	return group("operator", "Tools for operators", append([]*cli.Command{
+		operatorAPI(), operatorMetrics(),
+		group("scheduler", "Configure the scheduler", schedulerGetConfig(), schedulerSetConfig()),
+		group("snapshot", "Save and restore the servers' state", append([]*cli.Command{snapshotSave(), snapshotRestore(), snapshotInspect()}, refused("agent", "redact", "state")...)...),
+		group("raft", "Look at Raft", append([]*cli.Command{raftListPeers()}, refused("info", "logs", "state", "remove-peer", "transfer-leadership", "migrate-backend")...)...),
+	}, refused("autopilot", "client-state", "debug", "gossip", "root", "utilization")...)...)
+}
+
+// shortcuts are the commands at the top that stand for others. The first line
+// are the ones that people type; the others are Nomad's old names.
+func shortcuts() []*cli.Command {
+	list := []*cli.Command{jobRun(), jobPlan(), jobStop(), jobStart(), jobInspect(), jobValidate(), jobInit(), allocLogs(), allocExec(), allocFS()}
+	for _, c := range list {
+		parent := "job "
+		switch c.Name {
+		case "logs", "exec", "fs":
+			parent = "alloc "
+		}
+		c.Synopsis = "Short for \"" + parent + c.Name + "\""
+	}
+	for name, c := range map[string]*cli.Command{
+		"alloc-status": allocStatus(), "eval-status": evalStatus(), "node-status": nodeStatus(), "server-members": serverMembers(),
+	} {
+		c.Name, c.Hidden = name, true
+		list = append(list, c)
+	}
+	return list
+}
