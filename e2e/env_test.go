@@ -29,7 +29,7 @@ job %q {
   type = "batch"
   meta {
     owner    = "job"
-    "a.b-c" = "dots"
+    "a-b c" = "signs"
   }
   group "web" {
     meta {
@@ -100,7 +100,7 @@ job %q {
 		"NOMAD_META_OWNER":     "group",
 		"NOMAD_META_own":       "task",
 		"NOMAD_META_OWN":       "task",
-		"NOMAD_META_a_b_c":     "dots",
+		"NOMAD_META_a_b_c":     "signs",
 		"NOMAD_PORT_http":      "8080",
 		"NOMAD_HOST_PORT_http": fmt.Sprint(port["http"]),
 		"NOMAD_IP_http":        ip,

@@ -137,7 +137,7 @@ func (a *agent) cli(t *testing.T, args ...string) result {
 // cliIn does so with text on stdin.
 func (a *agent) cliIn(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience) // also for clean-up, when the test's own is over
 	defer cancel()
 	cmd := a.command(ctx, args...)
 	cmd.Stdin = strings.NewReader(stdin)
@@ -197,7 +197,7 @@ func (a *agent) do(t *testing.T, method, path string, body any) response {
 		}
 		r = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, a.Address+path, r)
+	req, err := http.NewRequest(method, a.Address+path, r)
 	if err != nil {
 		t.Fatal(err)
 	}

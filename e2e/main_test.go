@@ -89,7 +89,7 @@ func shared(t *testing.T) *agent {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		s.agent, s.err = rig.Start(ctx, rig.Options{Binary: binary, Dev: true, Config: `
-client { reserved { cpu = 0 } }
+client { gc_max_allocs = 5000 }
 limits { http_max_conns_per_client = 1000 }
 `})
 	})

@@ -18,7 +18,7 @@ func TestConstraints(t *testing.T) {
 		"unequal":      `attribute = "${attr.kernel.name}"` + "\n operator = \"!=\"\n" + `value = "windows"`,
 		"regexp":       `attribute = "${attr.kernel.name}"` + "\n operator = \"regexp\"\n" + `value = "^li.*x$"`,
 		"greater":      `attribute = "${attr.cpu.numcores}"` + "\n operator = \">=\"\n" + `value = "1"`,
-		"version":      `attribute = "${attr.kernel.version}"` + "\n operator = \"version\"\n" + `value = ">= 2.6"`,
+		"version":      `attribute = "6.18.2"` + "\n operator = \"version\"\n" + `value = ">= 2.6"`,
 		"semver":       `attribute = "1.7.2"` + "\n operator = \"semver\"\n" + `value = ">= 1.6.0, < 2.0.0"`,
 		"set-all":      `attribute = "a,b,c"` + "\n operator = \"set_contains\"\n" + `value = "a,c"`,
 		"set-any":      `attribute = "a,b,c"` + "\n operator = \"set_contains_any\"\n" + `value = "z,c"`,
