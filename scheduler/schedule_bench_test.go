@@ -78,3 +78,70 @@ func BenchmarkSchedule(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkEvaluate schedules jobs that have allocations already.
+func BenchmarkEvaluate(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		change func(*api.Job)
+		places int
+	}{
+		{"ignore", nil, 0},
+		{"in_place", func(j *api.Job) { j.TaskGroups[0].Tasks[0].KillTimeout = 1 }, 0},
+		{"destructive", func(j *api.Job) { j.TaskGroups[0].Tasks[0].Env = map[string]string{"A": "1"} }, 1000},
+		{"count_up", func(j *api.Job) { j.TaskGroups[0].Count = 2000 }, 1000},
+		{"stop", func(j *api.Job) { j.Stop = true }, 0},
+	} {
+		b.Run("nodes=5000/count=1000/"+c.name, func(b *testing.B) {
+			w := newWorld()
+			for i := range 5000 {
+				w.putNode(node(indexed("node-", i)))
+			}
+			j := job("bench", 1000)
+			w.putJob(j)
+			p, err := w.evaluate(w.eval(j))
+			if err != nil {
+				b.Fatal(err)
+			}
+			w.apply(p)
+			if c.change != nil {
+				j = job("bench", 1000)
+				c.change(j)
+				w.putJob(j)
+			}
+			e := w.eval(j)
+			b.ReportAllocs()
+			for b.Loop() {
+				p, err := w.evaluate(e)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if len(p.Placements) != c.places {
+					b.Fatalf("placed %d", len(p.Placements))
+				}
+				w.fleet.Drop(p.Hold)
+			}
+			b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "allocs/s")
+		})
+	}
+}
+
+// BenchmarkSystem places a system job on every node.
+func BenchmarkSystem(b *testing.B) {
+	j := job("bench", 1)
+	j.Type = api.JobTypeSystem
+	w := newWorld()
+	for i := range 5000 {
+		w.putNode(node(indexed("node-", i)))
+	}
+	w.putJob(j)
+	e := w.eval(j)
+	for b.Loop() {
+		p, err := w.evaluate(e)
+		if err != nil || len(p.Placements) != 5000 {
+			b.Fatal(len(p.Placements), err)
+		}
+		w.fleet.Drop(p.Hold)
+	}
+	b.ReportMetric(5000*float64(b.N)/b.Elapsed().Seconds(), "placements/s")
+}
