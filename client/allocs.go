@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -152,6 +153,7 @@ func (c *Client) begin(allocs []*api.Allocation) {
 	b := c.store.Batch()
 	var runners []*alloc.Runner
 	for _, a := range allocs {
+		c.clear(a.ID)
 		r, err := alloc.New(c.shared(), a, nil)
 		if err != nil {
 			c.logger.Warn("an allocation cannot be started", "alloc_id", a.ID, "err", err)
@@ -172,6 +174,20 @@ func (c *Client) begin(allocs []*api.Allocation) {
 	}
 	if len(runners) > 0 {
 		poke(c.collect)
+	}
+}
+
+// clear removes what an earlier agent, whose state was lost, left of an
+// allocation that is now started anew: it must not run twice.
+func (c *Client) clear(id string) {
+	dir := c.cfg.AllocDir + "/" + id
+	if _, err := os.Lstat(dir); err != nil {
+		return
+	}
+	c.logger.Warn("an allocation was here before, and what was known of it is lost: it is ended and started anew", "alloc_id", id)
+	c.killAll([]string{id})
+	if err := steps.RemoveAll(dir); err != nil {
+		c.logger.Warn("what was left of an allocation is not removed", "alloc_id", id, "err", err)
 	}
 }
 

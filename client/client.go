@@ -81,7 +81,9 @@ func New(cfg Config) (*Client, error) {
 	if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("client state: %w", err)
 	}
-	if err := os.MkdirAll(cfg.AllocDir, 0o711); err != nil {
+	// Tasks of any user pass through, and nobody lists. The agent's umask forbids
+	// that to what it makes, so it is said twice.
+	if err := errors.Join(os.MkdirAll(cfg.AllocDir, 0o711), os.Chmod(cfg.AllocDir, 0o711)); err != nil {
 		return nil, fmt.Errorf("allocation directory: %w", err)
 	}
 	var err error
@@ -133,7 +135,7 @@ func (c *Client) Run(ctx context.Context) error {
 	err := c.restore()
 	if err == nil {
 		for _, loop := range []func(context.Context){
-			c.updates.loop, c.registerLoop, c.syncLoop, c.driversLoop, c.collectLoop, c.reapLoop,
+			c.updates.loop, c.registerLoop, c.syncLoop, c.driversLoop, c.collectLoop, c.reapLoop, c.metricsLoop,
 		} {
 			loops.Go(func() { loop(loopsCtx) })
 		}

@@ -22,8 +22,12 @@ const (
 // or that nobody knows. Allocations of other agents are told by their IDs: only
 // those with a directory here are this node's.
 func (c *Client) reapLoop(ctx context.Context) {
-	for pause(ctx, reapEvery) {
-		c.reap()
+	select {
+	case <-c.hold: // before that nobody knows what should run
+	case <-ctx.Done():
+		return
+	}
+	for c.reap(); pause(ctx, reapEvery); c.reap() {
 	}
 }
 
@@ -34,9 +38,13 @@ func (c *Client) reap() {
 			gone = append(gone, e.ID())
 		}
 	}
-	if len(gone) == 0 {
-		return
+	if len(gone) > 0 {
+		c.killAll(gone)
 	}
+}
+
+// killAll kills what runs of allocations.
+func (c *Client) killAll(gone []string) {
 	for range reapRounds {
 		pids := processesOf(gone)
 		if len(pids) == 0 {

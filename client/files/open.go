@@ -51,6 +51,12 @@ func (r *Root) OpenWrite(path string, mode fs.FileMode) (f *os.File, size int64,
 			unix.Close(fd)
 			return unix.ELOOP
 		}
+		if st.Size == 0 { // new, as far as it matters; the umask must not decide
+			if err := unix.Fchmod(fd, unixMode(mode)); err != nil {
+				unix.Close(fd)
+				return err
+			}
+		}
 		f, size = os.NewFile(uintptr(fd), path), st.Size
 		return nil
 	})
@@ -84,25 +90,29 @@ func (r *Root) WriteFile(path string, data []byte, mode fs.FileMode, uid, gid in
 	})
 }
 
-// MakeFIFO makes a FIFO. One that is there already is kept with what is in it;
-// anything else of that name is removed first.
-func (r *Root) MakeFIFO(path string, mode fs.FileMode) error {
+// MakeFIFO makes a FIFO of this mode and owner (-1: the agent's own). One that
+// is there already is kept with what is in it; anything else of that name is
+// removed first.
+func (r *Root) MakeFIFO(path string, mode fs.FileMode, uid, gid int) error {
 	return r.inParent(path, func(dirfd int, name string) error {
 		err := unix.Mknodat(dirfd, name, unix.S_IFIFO|unixMode(mode), 0)
-		if err != unix.EEXIST {
+		if err == unix.EEXIST {
+			var st unix.Stat_t
+			if err := unix.Fstatat(dirfd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+				return err
+			}
+			if st.Mode&unix.S_IFMT == unix.S_IFIFO {
+				return nil
+			}
+			if err := unix.Unlinkat(dirfd, name, 0); err != nil {
+				return err
+			}
+			err = unix.Mknodat(dirfd, name, unix.S_IFIFO|unixMode(mode), 0)
+		}
+		if err != nil || uid < 0 && gid < 0 {
 			return err
 		}
-		var st unix.Stat_t
-		if err := unix.Fstatat(dirfd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return err
-		}
-		if st.Mode&unix.S_IFMT == unix.S_IFIFO {
-			return nil
-		}
-		if err := unix.Unlinkat(dirfd, name, 0); err != nil {
-			return err
-		}
-		return unix.Mknodat(dirfd, name, unix.S_IFIFO|unixMode(mode), 0)
+		return unix.Fchownat(dirfd, name, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
 	})
 }
 

@@ -32,6 +32,9 @@ type Config struct {
 	Kind        string // stdout or stderr
 	MaxFiles    int
 	MaxFileSize int64 // bytes
+	// UID and GID own the FIFO, so that the task can open it by name too
+	// (/dev/stdout); 0 is the agent's own.
+	UID, GID int
 }
 
 // Stats count what became of a stream's output, in bytes.
@@ -67,7 +70,7 @@ func (c *Collector) Open(cfg Config) (*Stream, error) {
 	}
 	defer root.Close()
 	name := FIFOName(cfg.Task, cfg.Kind)
-	if err := root.MakeFIFO(name, fifoMode); err != nil {
+	if err := root.MakeFIFO(name, fifoMode, owner(cfg.UID), owner(cfg.GID)); err != nil {
 		return nil, err
 	}
 	fifo, err := root.OpenFIFO(name)
@@ -90,6 +93,14 @@ func (c *Collector) Open(cfg Config) (*Stream, error) {
 	}
 	go s.run()
 	return s, nil
+}
+
+// owner is an owner for MakeFIFO.
+func owner(id int) int {
+	if id == 0 {
+		return -1
+	}
+	return id
 }
 
 // Close reads what is left in the FIFO and stops. The FIFO stays: what its

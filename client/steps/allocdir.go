@@ -20,9 +20,12 @@ func (AllocDir) Name() string { return "alloc_dir" }
 
 // Up implements Step.
 func (AllocDir) Up(_ context.Context, in *In) (Result, error) {
-	// Users of tasks must be able to pass, nobody may list.
 	if err := os.Mkdir(in.Dir, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make %s: %w", in.Dir, err)
+	}
+	// Users of tasks must be able to pass, nobody may list; whatever the umask says.
+	if err := os.Chmod(in.Dir, 0o711); err != nil {
+		return nil, err
 	}
 	root, err := files.Open(in.Dir)
 	if err != nil {

@@ -41,10 +41,11 @@ func (l *Logs) Up(_ context.Context, in *In) (Result, error) {
 	if cfg != nil && cfg.MaxFiles > 0 && cfg.MaxFileSizeMB > 0 {
 		maxFiles, maxMB = cfg.MaxFiles, cfg.MaxFileSizeMB
 	}
+	uid, gid := owner(in)
 	for _, kind := range []string{Stdout, Stderr} {
 		s, err := in.Logs.Open(logs.Config{
 			Dir: in.Dir, Task: in.Task.Name, Kind: kind,
-			MaxFiles: maxFiles, MaxFileSize: int64(maxMB) << 20,
+			MaxFiles: maxFiles, MaxFileSize: int64(maxMB) << 20, UID: max(0, uid), GID: max(0, gid),
 		})
 		if err != nil && in.Restored {
 			in.Logger.Warn("the output of a running task cannot be read any more", "task", in.Task.Name, "stream", kind, "err", err)
