@@ -325,10 +325,10 @@ func (h *host) adopt(ctx context.Context) {
 	}
 }
 
-// release lets go of the host, which runs on.
+// release lets go of the host, which runs on while it has tasks.
 func (h *host) release() {
 	h.mu.Lock()
-	b := h.current
+	b, live := h.current, len(h.live)
 	h.current = nil
 	if !h.isClosed() {
 		close(h.closed)
@@ -337,7 +337,15 @@ func (h *host) release() {
 		h.idle.Stop()
 	}
 	h.mu.Unlock()
-	if b != nil {
+	if b == nil {
+		return
+	}
+	if live > 0 {
 		_ = b.Close()
+		return
+	}
+	h.save(nil)
+	if err := b.Kill(); err != nil {
+		h.logger.Warn("driver host without tasks not stopped", "err", err)
 	}
 }

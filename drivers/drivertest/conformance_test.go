@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/seraihq/serai/drivers"
@@ -19,6 +20,7 @@ func TestMain(m *testing.M) {
 	if host.Main(os.Args) {
 		return
 	}
+	runtime.LockOSThread() // as a driver's host does
 	os.Exit(m.Run())
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
@@ -41,6 +42,9 @@ func Main(args []string, make func(name string, logger *slog.Logger) drivers.Dri
 		fmt.Fprintf(os.Stderr, "usage: %s %s <driver>\n", args[0], hostCommand)
 		os.Exit(2)
 	}
+	// The first thread stays with this goroutine. Threads that have been in a container's namespaces are thrown away, which the first one cannot
+	// be, and /proc/self shows what the first one sees.
+	runtime.LockOSThread()
 	// Standard error is the host's log file, which outlives the agent.
 	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("component", "driver", "driver", args[2])
 	d := make(args[2], logger)

@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package exec_test
+
+func probeArch(func(string, uintptr, ...uintptr)) {}
