@@ -1,0 +1,4 @@
+# Values for demo-variables.nomad.hcl
+workers  = ["dee", "eve"]
+size     = "large"
+greeting = "good evening"
