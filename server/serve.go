@@ -138,12 +138,25 @@ func (s *Server) Locate(allocID string) (nodeID string, ok bool) {
 
 // SaveSnapshot writes the whole state.
 func (s *Server) SaveSnapshot(ctx context.Context, w io.Writer) error {
-	return api.Errorf(api.ErrNotBuilt, "saving snapshots is not there yet")
+	if err := s.awaitReady(ctx); err != nil {
+		return err
+	}
+	_, err := s.raft.Save(ctx, w)
+	return err
 }
 
-// RestoreSnapshot replaces the whole state, or leaves it as it is.
+// RestoreSnapshot replaces the whole state, or leaves it as it is. The leader's
+// loops start again from what was restored.
 func (s *Server) RestoreSnapshot(ctx context.Context, r io.Reader) error {
-	return api.Errorf(api.ErrNotBuilt, "restoring snapshots is not there yet")
+	if err := s.awaitReady(ctx); err != nil {
+		return err
+	}
+	m, err := s.raft.Restore(ctx, r)
+	if err != nil {
+		return err
+	}
+	s.cfg.Logger.Warn("the state was replaced by that of a snapshot", "snapshot", m.ID, "index", m.Index, "taken", m.Time)
+	return nil
 }
 
 // Healthy says whether there is a leader.

@@ -104,7 +104,7 @@ func (s *Server) assemble() {
 	})
 	s.collector = gc.New(s.store, log, s.cfg.GC, s.cfg.GCInterval, s.cfg.Logger)
 	s.events = events.New(s.store, s.cfg.EventBuffer)
-	s.nodes = node.New(node.Config{Store: s.store, Log: log, Logger: component("node"), Beat: s.heartbeat.Beat})
+	s.nodes = node.New(node.Config{Store: s.store, Log: log, Logger: component("node"), Ready: s.ready, Beat: s.heartbeat.Beat})
 	s.broker = broker.New(broker.Config{
 		Store: s.store, Logger: component("broker"),
 		Unblock: func(ctx context.Context, evals []*api.Evaluation) error {

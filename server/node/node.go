@@ -23,6 +23,8 @@ type Config struct {
 	Store  *state.Store
 	Log    Log
 	Logger *slog.Logger
+	// Ready is closed when the server can answer: calls wait for it.
+	Ready <-chan struct{}
 	// Beat notes that a node lives and gives its next heartbeat's time.
 	Beat func(nodeID string) time.Duration
 }
@@ -48,8 +50,20 @@ func (s *Service) Run(ctx context.Context) error {
 	return err
 }
 
+func (s *Service) await(ctx context.Context) error {
+	select {
+	case <-s.Ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Register makes a node known, or changes what is known of it.
 func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*api.NodeRegisterResponse, error) {
+	if err := s.await(ctx); err != nil {
+		return nil, err
+	}
 	n := req.Node
 	switch {
 	case n == nil || len(n.ID) != 36:
@@ -90,6 +104,9 @@ func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*
 // Heartbeat notes that a node lives, and takes over its status where it has
 // changed.
 func (s *Service) Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) (*api.NodeRegisterResponse, error) {
+	if err := s.await(ctx); err != nil {
+		return nil, err
+	}
 	view := s.Store.View()
 	n, err := known(view, req.NodeID, req.SecretID)
 	if err != nil {
@@ -116,6 +133,9 @@ func (s *Service) Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) 
 // Sync sends what should run on a node: all of it first, then what changes,
 // until ctx ends or send fails.
 func (s *Service) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(*api.NodeSync) error) error {
+	if err := s.await(ctx); err != nil {
+		return err
+	}
 	if _, err := known(s.Store.View(), req.NodeID, req.SecretID); err != nil {
 		return err
 	}
@@ -138,6 +158,9 @@ func (s *Service) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(
 // UpdateAllocs takes over what a client says of its allocations. It returns
 // when that is durable.
 func (s *Service) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error {
+	if err := s.await(ctx); err != nil {
+		return err
+	}
 	view := s.Store.View()
 	if _, err := known(view, req.NodeID, req.SecretID); err != nil {
 		return err
