@@ -37,7 +37,7 @@ func writeMeta(h http.Header, m api.Meta) {
 // that is accepted and worth it.
 func writeValue(w http.ResponseWriter, r *http.Request, value any) error {
 	if _, none := value.(api.None); none {
-		return nil
+		value = struct{}{} // Nomad's Go client decodes a body here, and refuses an empty one
 	}
 	pretty := r.URL.Query().Has("pretty") && r.URL.Query().Get("pretty") != "false"
 	h := w.Header()
