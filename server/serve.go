@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"net"
 	"strconv"
@@ -134,6 +136,18 @@ func (s *Server) Locate(allocID string) (nodeID string, ok bool) {
 		return "", false
 	}
 	return a.NodeID, true
+}
+
+// IdentityKey gives the public half of the key that identities will be signed
+// with, as a JSON Web Key. No identity is signed yet, so the key lives and ends
+// with the process; clients of the API take its presence as the sign of a
+// server that works.
+func (s *Server) IdentityKey() map[string]string {
+	id := sha256.Sum256(s.key)
+	return map[string]string{
+		"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig",
+		"kid": base64.RawURLEncoding.EncodeToString(id[:12]), "x": base64.RawURLEncoding.EncodeToString(s.key),
+	}
 }
 
 // SaveSnapshot writes the whole state.

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,6 +65,7 @@ type Server struct {
 	heartbeat *heartbeat.Monitor
 	collector *gc.Collector
 
+	key   ed25519.PublicKey
 	ready chan struct{} // closed when it first leads and has caught up
 	fatal chan error
 }
@@ -86,6 +89,9 @@ func Open(cfg Config) (*Server, error) {
 		open = consensus.OpenMemory
 	}
 	var err error
+	if s.key, _, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		return nil, fmt.Errorf("make the identity key: %w", err)
+	}
 	if s.raft, err = open(rc); err != nil {
 		return nil, err
 	}

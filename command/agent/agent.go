@@ -233,7 +233,7 @@ func (a *Agent) Reload() error {
 func (a *Agent) handler() *rest.API {
 	c := rest.Config{
 		Client: a.client, Agent: a, Logs: a.logs.hub, Telemetry: a.telemetry,
-		Headers: a.cfg.HTTPAPIResponseHeaders, MaxBody: a.cfg.Limits.HTTPMaxBodyBytes, Logger: a.logger,
+		Headers: a.cfg.HTTPAPIResponseHeaders, MaxBody: a.cfg.Limits.HTTPMaxBodyBytes, Debug: a.cfg.EnableDebug, Logger: a.logger,
 	}
 	if a.server != nil {
 		c.Server = a.server

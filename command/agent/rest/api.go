@@ -35,6 +35,8 @@ type Server interface {
 	RestoreSnapshot(ctx context.Context, r io.Reader) error
 	// Events opens a stream: next gives the events of one index at a time.
 	Events(ctx context.Context, req *api.EventStreamRequest) (next func(context.Context) (*api.Events, error), err error)
+	// IdentityKey gives the public key of identities, as a JSON Web Key.
+	IdentityKey() map[string]string
 	// Locate gives the node of an allocation.
 	Locate(allocID string) (nodeID string, ok bool)
 }
@@ -56,6 +58,7 @@ type Config struct {
 	Telemetry *telemetry.Telemetry
 	Headers   map[string]string // added to every response
 	MaxBody   int64
+	Debug     bool // serves profiles
 	Logger    *slog.Logger
 }
 
@@ -109,6 +112,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	match := a.router.Route(method(r), path)
 	switch {
+	case strings.Contains(match.Value("id"), "/") && unbuiltBehind(path) != "":
+		// A job's ID may hold slashes; what stands behind one is meant first.
+		notThere(w, unbuiltBehind(path))
 	case match.Endpoint != nil:
 		if err := a.serve(w, r, match); err != nil {
 			a.fail(w, r, err)
@@ -116,7 +122,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case match.Known:
 		http.Error(w, "Invalid method", http.StatusMethodNotAllowed)
 	default:
-		a.unknown(w, path)
+		a.unknown(w, r, path)
 	}
 }
 

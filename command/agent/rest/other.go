@@ -3,6 +3,8 @@ package rest
 import (
 	"net/http"
 	"strings"
+
+	"github.com/seraihq/serai/api"
 )
 
 // other answers what is not under /v1/.
@@ -20,10 +22,10 @@ func (a *API) other(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		_, _ = w.Write([]byte(noUI))
-	case strings.HasPrefix(path, "/.well-known/"):
-		notThere(w, "workload identities and their keys are not there yet")
-	case strings.HasPrefix(path, "/debug/"):
-		notThere(w, "profiles are not served yet")
+	case path == "/.well-known/jwks.json":
+		a.keys(w, r)
+	case strings.HasPrefix(path, "/debug/pprof/"):
+		a.profile(w, r, strings.TrimPrefix(path, "/debug/pprof/"))
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
@@ -63,7 +65,6 @@ var unbuilt = []struct{ prefix, what string }{
 	{"/v1/agent/force-leave", "joining servers"},
 	{"/v1/agent/keyring", "gossip keys"},
 	{"/v1/agent/host", "host facts"},
-	{"/v1/agent/pprof", "profiles"},
 	{"/v1/agent/schedulers", "scheduler workers (serai has one planner instead)"},
 	{"/v1/agent/monitor/export", "export of host logs"},
 	{"/v1/operator/raft/", "changing the Raft configuration"},
@@ -91,17 +92,30 @@ var unbuiltOf = []struct{ area, suffix, what string }{
 	{"/v1/client/allocation/", "/pause", "pausing tasks"},
 }
 
+// unbuiltBehind says what is not there yet behind an object's ID; empty when the
+// path is none of that.
+func unbuiltBehind(path string) string {
+	for _, u := range unbuiltOf {
+		if strings.HasPrefix(path, u.area) && strings.HasSuffix(path, u.suffix) {
+			return u.what + ": not there yet"
+		}
+	}
+	return ""
+}
+
 // unknown answers a path that is not in the table.
-func (a *API) unknown(w http.ResponseWriter, path string) {
+func (a *API) unknown(w http.ResponseWriter, r *http.Request, path string) {
 	if path == "/v1/operator/license" {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	for _, u := range unbuiltOf {
-		if strings.HasPrefix(path, u.area) && strings.HasSuffix(path, u.suffix) {
-			notThere(w, u.what+": not there yet")
-			return
-		}
+	if name, ok := strings.CutPrefix(path, "/v1/agent/pprof/"); ok {
+		a.profile(w, r, name)
+		return
+	}
+	if text := unbuiltBehind(path); text != "" {
+		notThere(w, text)
+		return
 	}
 	for _, u := range unbuilt {
 		if strings.HasPrefix(path, u.prefix) {
@@ -110,6 +124,22 @@ func (a *API) unknown(w http.ResponseWriter, path string) {
 		}
 	}
 	w.WriteHeader(http.StatusNotFound)
+}
+
+// keys gives the public keys by which identities are checked.
+func (a *API) keys(w http.ResponseWriter, r *http.Request) {
+	if err := a.needServer(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if a.Server.Leader() == "" {
+		a.fail(w, r, api.Errorf(api.ErrNoLeader, "No cluster leader"))
+		return
+	}
+	w.Header().Set("Cache-Control", "max-age=60")
+	if err := writeValue(w, r, map[string]any{"keys": []any{a.Server.IdentityKey()}}); err != nil {
+		a.fail(w, r, err)
+	}
 }
 
 func notThere(w http.ResponseWriter, text string) {
