@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
 	"golang.org/x/crypto/bcrypt"
 )
 
@@ -100,6 +101,29 @@ var bcryptFunc = function.New(&function.Spec{
 			return cty.UnknownVal(cty.String), err
 		}
 		return cty.StringVal(string(out)), nil
+	},
+})
+
+// indexFunc finds a value in a list. In a map it gives the value of a key.
+var indexFunc = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}, {Name: "value", Type: cty.DynamicPseudoType}},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		if ty := args[0].Type(); ty.IsListType() || ty.IsTupleType() || ty.IsSetType() {
+			return cty.Number, nil
+		}
+		return stdlib.IndexFunc.ReturnTypeForValues(args)
+	},
+	Impl: func(args []cty.Value, ret cty.Type) (cty.Value, error) {
+		if ty := args[0].Type(); !ty.IsListType() && !ty.IsTupleType() && !ty.IsSetType() {
+			return stdlib.IndexFunc.Call(args)
+		}
+		i := int64(0)
+		for it := args[0].ElementIterator(); it.Next(); i++ {
+			if _, e := it.Element(); e.Type().Equals(args[1].Type()) && e.Equals(args[1]).True() {
+				return cty.NumberIntVal(i), nil
+			}
+		}
+		return cty.UnknownVal(cty.Number), function.NewArgErrorf(1, "the list does not hold it")
 	},
 })
 
