@@ -71,7 +71,10 @@ func (c *Client) restore() error {
 func (c *Client) add(r *alloc.Runner) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.allocs[r.ID()] = &entry{Runner: r, began: time.Now()}
+	if c.ending {
+		return
+	}
+	c.allocs[r.ID()] = &entry{Runner: r}
 	run := c.run
 	c.work.Go(func() { r.Run(run) })
 }

@@ -44,6 +44,7 @@ type Client struct {
 	mu     sync.Mutex // guards the fields below
 	allocs map[string]*entry
 	run    context.Context // that of the allocations; nil before Run
+	ending bool            // nothing new is started
 
 	work  sync.WaitGroup // the allocations' loops
 	stats cpuTimes
@@ -53,7 +54,6 @@ type Client struct {
 // entry is an allocation of this node.
 type entry struct {
 	*alloc.Runner
-	began time.Time
 	// acked: the servers know that it is over. Until then it is not collected,
 	// or they would have it started again.
 	acked     bool
@@ -159,6 +159,10 @@ func (c *Client) Run(ctx context.Context) error {
 
 // stopAll ends all tasks in order and waits for them.
 func (c *Client) stopAll() {
+	// The servers may place anew what they see ending here.
+	c.mu.Lock()
+	c.ending = true
+	c.mu.Unlock()
 	entries := c.entries()
 	for _, e := range entries {
 		e.Kill(true)
