@@ -73,7 +73,7 @@ func (f *follower) run(ctx context.Context, evalID string) error {
 func (f *follower) evaluation(ctx context.Context, evalID string) error {
 	req := api.EvaluationReadRequest{ID: evalID}
 	for {
-		e, meta, err := api.Call(ctx, f.s.client, api.EvaluationRead, &req)
+		e, meta, err := poll(ctx, f, api.EvaluationRead, &req)
 		if err != nil {
 			return err
 		}
@@ -98,12 +98,14 @@ func trigger(e *api.Evaluation) string {
 	return fmt.Sprintf("job %q", e.JobID)
 }
 
-// allocations reads what the evaluation made and, where asked for, waits until it has started.
+// allocations reads what the evaluation made and, where asked for, waits until
+// it has started and has kept still for a moment, or is over.
 func (f *follower) allocations(ctx context.Context, evalID string) error {
 	req := api.IDRequest{ID: evalID}
-	settling := false
+	var still time.Time // since when nothing has changed
+	last := ""
 	for {
-		list, meta, err := api.Call(ctx, f.s.client, api.EvaluationAllocations, &req)
+		list, meta, err := poll(ctx, f, api.EvaluationAllocations, &req)
 		if err != nil {
 			return err
 		}
@@ -113,18 +115,66 @@ func (f *follower) allocations(ctx context.Context, evalID string) error {
 		f.list = list
 		f.changes()
 		f.draw(false)
-		if !f.allocs || len(list) == 0 {
-			return nil
+		if now := f.states(); now != last || last == "" {
+			last, still = now, time.Now()
 		}
 		req.Index, req.Wait = meta.Index, api.Duration(followWait)
-		if f.settled() {
-			if settling {
-				return nil
-			}
-			req.Wait = api.Duration(settleTime)
+		switch {
+		case !f.allocs || f.over():
+			return nil
+		case !f.settled():
+		case time.Since(still) >= settleTime:
+			return nil
+		default:
+			req.Wait = api.Duration(settleTime - time.Since(still) + time.Millisecond)
 		}
-		settling = f.settled()
 	}
+}
+
+// redrawInterval is how often the live display shows that time goes by.
+const redrawInterval = 200 * time.Millisecond
+
+// poll runs a blocking query and keeps the live display moving meanwhile.
+func poll[Req, Resp any](ctx context.Context, f *follower, op api.Op[Req, Resp], req *Req) (resp Resp, meta *api.Meta, err error) {
+	if f.live == nil {
+		return api.Call(ctx, f.s.client, op, req)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		resp, meta, err = api.Call(ctx, f.s.client, op, req)
+	}()
+	ticker := time.NewTicker(redrawInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return resp, meta, err
+		case <-ticker.C:
+			f.draw(false)
+		}
+	}
+}
+
+// states is a fingerprint of what is shown.
+func (f *follower) states() string {
+	var b strings.Builder
+	for _, a := range f.list {
+		b.WriteString(a.ID + f.seen[a.ID] + a.DesiredStatus + ";")
+	}
+	return b.String()
+}
+
+// over says whether nothing is left to wait for.
+func (f *follower) over() bool {
+	for _, a := range f.list {
+		switch a.ClientStatus {
+		case api.AllocClientComplete, api.AllocClientFailed, api.AllocClientLost:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // settled says whether every allocation that should run does, or is over.

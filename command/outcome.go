@@ -38,6 +38,9 @@ func (f *follower) outcome(ctx context.Context) error {
 	if !ok {
 		return cli.ExitCode(codeNotPlaced)
 	}
+	if f.allocs && len(f.list) == 0 {
+		f.s.Printf("Nothing had to be placed or changed.")
+	}
 	return nil
 }
 

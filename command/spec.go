@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -136,11 +137,14 @@ func fetch(ctx context.Context, address string) ([]byte, error) {
 	return readLimited(resp.Body, address)
 }
 
+// warningCount is the line that counts the warnings of an answer.
+var warningCount = regexp.MustCompile(`^\d+ warnings?(\(s\))?:$`)
+
 // showWarnings prints warnings, one a line.
 func showWarnings(w io.Writer, style cli.Style, warnings ...string) {
 	for _, text := range warnings {
 		for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
-			if line = strings.TrimSpace(line); line != "" {
+			if line = strings.TrimSpace(line); line != "" && !warningCount.MatchString(line) {
 				fmt.Fprintf(w, "%s %s\n", style.Yellow("Warning:"), strings.TrimPrefix(line, "* "))
 			}
 		}
