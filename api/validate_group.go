@@ -48,6 +48,12 @@ func (v *validator) groupPolicies(at spot, g *TaskGroup) {
 	v.restart(at.field("RestartPolicy", "restart"), g.RestartPolicy)
 	v.disconnect(at.field("Disconnect", "disconnect"), g.Disconnect)
 	v.scaling(at.field("Scaling", "scaling"), g.Scaling, g.Count)
+	if d := g.EphemeralDisk; d != nil && (d.SizeMB < minDiskMB || d.SizeMB > maxMegabytes) {
+		v.addf(at.field("EphemeralDisk", "ephemeral_disk").field("SizeMB", "size"), "must be from %d to %d MB, not %d", minDiskMB, maxMegabytes, d.SizeMB)
+	}
+	if !contains(jobTypes, v.job.Type) {
+		return // what follows depends on it
+	}
 	// What a group has from its job is reported there.
 	if !same(g.Update, v.job.Update) {
 		v.update(at.field("Update", "update"), g.Update)
@@ -62,9 +68,6 @@ func (v *validator) groupPolicies(at spot, g *TaskGroup) {
 	if notNegative(v, at.field("MaxRunDuration", "max_run_duration"), g.MaxRunDuration) && g.MaxRunDuration > 0 &&
 		!v.isType(JobTypeBatch, JobTypeSysbatch) {
 		v.addf(at.field("MaxRunDuration", "max_run_duration"), "works only in batch and sysbatch jobs, not in a %s job", v.job.Type)
-	}
-	if d := g.EphemeralDisk; d != nil && (d.SizeMB < minDiskMB || d.SizeMB > maxMegabytes) {
-		v.addf(at.field("EphemeralDisk", "ephemeral_disk").field("SizeMB", "size"), "must be from %d to %d MB, not %d", minDiskMB, maxMegabytes, d.SizeMB)
 	}
 }
 

@@ -158,7 +158,7 @@ func (v *validator) logs(at spot, l *LogConfig, disk *EphemeralDisk) {
 		v.addf(size, "must be at least 1 MB, not %d", l.MaxFileSizeMB)
 		return
 	}
-	if disk != nil && !l.Disabled && l.MaxFiles*l.MaxFileSizeMB >= disk.SizeMB {
+	if disk != nil && disk.SizeMB >= minDiskMB && !l.Disabled && l.MaxFiles*l.MaxFileSizeMB >= disk.SizeMB {
 		v.addf(at, "may take %d MB, which must be less than the group's ephemeral_disk.size of %d MB: make the disk larger or keep fewer or smaller files",
 			l.MaxFiles*l.MaxFileSizeMB, disk.SizeMB)
 	}
