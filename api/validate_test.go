@@ -148,7 +148,9 @@ var rules = []struct {
 	{"service", func(j *Job, g *TaskGroup, t *Task) { g.Update.AutoPromote = true }, "auto_promote needs canary"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { g.RestartPolicy.Attempts = 1000 }, "cannot fit 1000 attempts"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { g.RestartPolicy.Interval = 1 }, "restart.interval must be at least 5s"},
-	{"service", func(j *Job, g *TaskGroup, t *Task) { g.RestartPolicy = &RestartPolicy{Interval: minutes(1), Mode: "delay"} }, `must be "fail" when attempts is 0`},
+	{"service", func(j *Job, g *TaskGroup, t *Task) {
+		g.RestartPolicy = &RestartPolicy{Interval: minutes(1), Mode: "delay"}
+	}, `must be "fail" when attempts is 0`},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { g.ReschedulePolicy.Delay = 1 }, "reschedule.delay must be at least 5s"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { g.ReschedulePolicy.MaxDelay = 1 }, "reschedule.max_delay must be at least"},
 	{"batch", func(j *Job, g *TaskGroup, t *Task) { g.ReschedulePolicy.Interval = 1 }, "reschedule.interval must be at least 15s"},
@@ -200,7 +202,9 @@ var rules = []struct {
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Resources.CPU = 0 }, "resources.cpu must be at least 1 MHz"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Resources.DiskMB = 5 }, "ephemeral_disk { size = 5 }"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Resources.SecretsMB = 400 }, "resources.secrets must be from 0"},
-	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Resources.Devices = []*RequestedDevice{{Name: "a//b", Count: 1}} }, "device must be named"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) {
+		t.Resources.Devices = []*RequestedDevice{{Name: "a//b", Count: 1}}
+	}, "device must be named"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.LogConfig.MaxFiles = 0 }, "logs.max_files must be at least 1"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Templates = []*Template{{DestPath: "x", ChangeMode: "noop"}} }, "template needs source or data"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) {
