@@ -2,10 +2,15 @@ package rest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"strconv"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -196,8 +201,32 @@ func (a *API) snapshotSave(w http.ResponseWriter, r *http.Request, _ *api.ListRe
 	if err := a.needServer(); err != nil {
 		return err
 	}
+	// The header carries the digest of what follows, and a snapshot that
+	// breaks off half-way must not look whole: it is written aside first.
+	aside, err := os.CreateTemp("", "serai-snapshot-")
+	if err != nil {
+		return fmt.Errorf("save snapshot: %w", err)
+	}
+	defer aside.Close()
+	if err := os.Remove(aside.Name()); err != nil {
+		return fmt.Errorf("save snapshot: %w", err)
+	}
+	digest := sha256.New()
+	if err := a.Server.SaveSnapshot(r.Context(), io.MultiWriter(aside, digest)); err != nil {
+		return err
+	}
+	size, err := aside.Seek(0, io.SeekCurrent)
+	if err == nil {
+		_, err = aside.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return fmt.Errorf("save snapshot: %w", err)
+	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	return a.Server.SaveSnapshot(r.Context(), w)
+	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	w.Header().Set("Digest", "sha-256="+base64.StdEncoding.EncodeToString(digest.Sum(nil)))
+	_, _ = io.Copy(w, aside) // an error is that the reader is gone
+	return nil
 }
 
 func (a *API) snapshotRestore(_ http.ResponseWriter, r *http.Request, _ *api.WriteRequest) error {
