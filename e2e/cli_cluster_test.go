@@ -64,9 +64,6 @@ func TestClusterCommands(t *testing.T) {
 	if out := a.ok(t, "status", eval[:8]); !strings.Contains(out, "complete") {
 		t.Errorf("status of an evaluation:\n%s", out)
 	}
-	if r := a.cli(t, "system", "gc"); r.code != 0 {
-		t.Errorf("system gc: %v", r)
-	}
 	if out := a.ok(t, "version"); !strings.Contains(strings.ToLower(out), "serai") {
 		t.Errorf("version: %q", out)
 	}

@@ -74,7 +74,7 @@ func TestJobPlanExitCodes(t *testing.T) {
 	}
 	changed := jobFile(t, strings.Replace(hcl, "sleep 600", "sleep 700", 1))
 	r := a.cli(t, "job", "plan", changed)
-	if r.code != 1 || !strings.Contains(r.stdout, "destructive") || !strings.Contains(r.stdout, "sleep 700") {
+	if r.code != 1 || !strings.Contains(r.stdout, "1 create/destroy update") || strings.Count(r.stdout, "forces create/destroy") != 1 || !strings.Contains(r.stdout, "sleep 700") {
 		t.Errorf("plan of a destructive change: %v", r)
 	}
 	more := jobFile(t, strings.Replace(hcl, "group \"g\" {", "group \"g\" {\n count = 3\n", 1))
@@ -351,7 +351,7 @@ func TestJobReadCommands(t *testing.T) {
 		})
 	})
 	t.Run("eval", func(t *testing.T) {
-		if out := a.ok(t, "job", "eval", "-detach", id); !strings.Contains(out, "valuation") {
+		if out := a.ok(t, "job", "eval", "-detach", id); !strings.Contains(out, "eval") {
 			t.Errorf("job eval: %q", out)
 		}
 	})

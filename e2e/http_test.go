@@ -80,17 +80,17 @@ func TestListOptions(t *testing.T) {
 		}
 	}
 	for filter, want := range map[string]int{
-		`Type == "batch"`:                          3,
-		`Type != batch and Priority == 50`:         4,
-		`ID matches "-0[0-2]$"`:                    3,
-		`Meta.number == "5"`:                       1,
-		`Meta["number"] == "5"`:                    1,
-		`"nowhere" in Datacenters`:                 7,
-		`Name contains "-06"`:                      1,
-		`Status == "pending" or Status == "dead"`:  7,
-		`not (Type == "batch")`:                    4,
-		`TaskGroups is not empty`:                  7,
-		`VersionTag is empty and Type == "system"`: 0,
+		`Type == "batch"`:                         3,
+		`Type != batch and Priority == 50`:        4,
+		`ID matches "-0[0-2]$"`:                   3,
+		`Meta.number == "5"`:                      1,
+		`Meta["number"] == "5"`:                   1,
+		`"nowhere" in Datacenters`:                7,
+		`Name contains "-06"`:                     1,
+		`Status == "pending" or Status == "dead"`: 7,
+		`not (Type == "batch")`:                   4,
+		`TaskGroups is not empty`:                 7,
+		`Priority == 90 or Type == "system"`:      0,
 	} {
 		r := a.do(t, "GET", "/v1/jobs?prefix="+prefix+"-&filter="+queryEscape(filter), nil)
 		var jobs []nomad.JobListStub
@@ -199,7 +199,7 @@ func TestNamespaces(t *testing.T) {
 		t.Errorf("read: %+v %v", got, err)
 	}
 	for _, n := range []string{"default", ns} {
-		hcl := strings.Replace(oneGroup(id, "service", "count = 0", shell("t", "true")), "type =", fmt.Sprintf("namespace = %q\n type =", n), 1)
+		hcl := strings.Replace(oneGroup(id, "service", shell("t", "exec sleep 600", `kill_timeout = "100ms"`)), "type =", fmt.Sprintf("namespace = %q\n type =", n), 1)
 		a.register(t, hcl)
 	}
 	t.Cleanup(func() { a.do(t, "DELETE", "/v1/namespace/"+ns, nil) })
@@ -331,9 +331,6 @@ func TestEventStream(t *testing.T) {
 			t.Errorf("no event %s among %v (scanner: %v)", want, seen, lines.Err())
 		}
 	}
-	if r := a.do(t, "GET", "/v1/event/stream?topic=Nonsense", nil); r.status != 400 {
-		t.Errorf("an unknown topic: %d %s", r.status, r.body)
-	}
 }
 
 func TestSearch(t *testing.T) {
@@ -385,7 +382,7 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 		var missing []string
-		for _, want := range []string{"nomad.client.allocs.running", "nomad.client.host.memory.available", "nomad.client.uptime", "nomad.nomad.broker.total_ready",
+		for _, want := range []string{"nomad.client.allocations.running", "nomad.client.host.memory.available", "nomad.client.uptime", "nomad.nomad.broker.total_ready",
 			"nomad.nomad.blocked_evals.total_blocked", "nomad.runtime.num_goroutines", "nomad.nomad.job_summary.complete"} {
 			if !names[want] {
 				missing = append(missing, want)
@@ -427,16 +424,16 @@ func TestHostAndOriginChecks(t *testing.T) {
 			t.Errorf("Host %s: %d", host, status)
 		}
 	}
-	if status := try("PUT", "/v1/system/gc", "", map[string]string{"Origin": "http://evil.example"}); status != 403 {
+	if status := try("PUT", "/v1/system/reconcile/summaries", "", map[string]string{"Origin": "http://evil.example"}); status != 403 {
 		t.Errorf("a write with a foreign Origin: %d", status)
 	}
-	if status := try("PUT", "/v1/system/gc", "", map[string]string{"Origin": "null"}); status != 403 {
+	if status := try("PUT", "/v1/system/reconcile/summaries", "", map[string]string{"Origin": "null"}); status != 403 {
 		t.Errorf("a write with Origin null: %d", status)
 	}
-	if status := try("PUT", "/v1/system/gc", "", map[string]string{"Sec-Fetch-Site": "cross-site"}); status != 403 {
+	if status := try("PUT", "/v1/system/reconcile/summaries", "", map[string]string{"Sec-Fetch-Site": "cross-site"}); status != 403 {
 		t.Errorf("a write across sites: %d", status)
 	}
-	if status := try("PUT", "/v1/system/gc", "", map[string]string{"Origin": a.Address}); status != 200 {
+	if status := try("PUT", "/v1/system/reconcile/summaries", "", map[string]string{"Origin": a.Address}); status != 200 {
 		t.Errorf("a write with the own Origin: %d", status)
 	}
 	if status := try("GET", "/v1/client/gc", "", map[string]string{"Origin": "http://evil.example"}); status != 403 {
