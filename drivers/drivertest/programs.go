@@ -91,7 +91,8 @@ func testEnvironment(t *testing.T, s Subject) {
 	t.Setenv("NOMAD_TOKEN", "a secret of the agent")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "another")
 	d := s.New(t)
-	j := newJob(t, s, s.Script("env"))
+	// Programs also write by the name of their output.
+	j := newJob(t, s, s.Script("env > /dev/stdout && echo error > /dev/stderr"))
 	start(t, d, j)
 	if r := wait(t, d, j.ID); !r.Successful() {
 		t.Errorf("%+v", r)

@@ -21,12 +21,12 @@ import (
 
 // launch makes the task's container and starts its program in it.
 func (d *Driver) launch(ctx context.Context, cfg *drivers.TaskConfig, p *plan) (*supervise.Task, *process.Process, error) {
-	stdout, err := stdio.ForTask(cfg.StdoutPath)
+	stdout, err := stdio.ForTask(cfg.StdoutPath, int(p.creds.UID), int(p.creds.GID))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer stdout.Close()
-	stderr, err := stdio.ForTask(cfg.StderrPath)
+	stderr, err := stdio.ForTask(cfg.StderrPath, int(p.creds.UID), int(p.creds.GID))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -30,7 +30,9 @@ type plan struct {
 	argv     []string
 	env      []string
 	dir      string
+	// creds are set when the user is to be changed; who is who it is in any case.
 	creds    *user.Credentials
+	who      user.Credentials
 	netns    string
 	oomScore int
 }
@@ -58,11 +60,11 @@ func (d *Driver) plan(cfg *drivers.TaskConfig, settings config) (plan, error) {
 		}
 		p.creds = &creds
 	}
-	who := user.Credentials{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}
+	p.who = user.Credentials{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}
 	if p.creds != nil {
-		who = *p.creds
+		p.who = *p.creds
 	}
-	if err := who.Allowed(settings.uids, settings.gids); err != nil {
+	if err := p.who.Allowed(settings.uids, settings.gids); err != nil {
 		return p, err
 	}
 	if p.file, err = command.Find(c.Command, cfg.TaskDir(), command.Value(p.env, "PATH")); err != nil {
@@ -92,12 +94,12 @@ func workDir(cfg *drivers.TaskConfig, dir string) (string, error) {
 
 // launch starts the task's process inside its group.
 func (d *Driver) launch(ctx context.Context, cfg *drivers.TaskConfig, p plan) (t *supervise.Task, proc *process.Process, err error) {
-	stdout, err := stdio.ForTask(cfg.StdoutPath)
+	stdout, err := stdio.ForTask(cfg.StdoutPath, int(p.who.UID), int(p.who.GID))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer stdout.Close()
-	stderr, err := stdio.ForTask(cfg.StderrPath)
+	stderr, err := stdio.ForTask(cfg.StderrPath, int(p.who.UID), int(p.who.GID))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -89,7 +89,7 @@ func TestName(t *testing.T) {
 func TestParse(t *testing.T) {
 	mounts := parseMounts([]byte(`31 26 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
 33 26 0:29 /docker/x /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
-`))
+`), func(string, string) bool { return true })
 	if mounts["cpuacct"].point != "/sys/fs/cgroup/cpu,cpuacct" || mounts["cpu"].root != "/docker/x" || mounts[Unified].root != "/" {
 		t.Errorf("%+v", mounts)
 	}

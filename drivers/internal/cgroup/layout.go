@@ -44,7 +44,7 @@ func Find() (*Layout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control groups: %w", err)
 	}
-	mounts := parseMounts(mountinfo)
+	mounts := parseMounts(mountinfo, isHierarchy)
 	own := parseOwn(self)
 	l := &Layout{Parents: map[string]string{}, Mounts: map[string]string{}}
 	for key, m := range mounts {
@@ -89,13 +89,22 @@ func (m mount) dirOf(path string) string {
 	return dir
 }
 
+// isHierarchy is whether what is at the path now is a hierarchy of that type, and not hidden by another mount.
+func isHierarchy(point, fstype string) bool {
+	var st unix.Statfs_t
+	if unix.Statfs(point, &st) != nil {
+		return false
+	}
+	return fstype == "cgroup2" && st.Type == unix.CGROUP2_SUPER_MAGIC || fstype == "cgroup" && st.Type == unix.CGROUP_SUPER_MAGIC
+}
+
 // parseMounts reads mountinfo (proc(5)): … root mountpoint options … - type source superoptions.
-func parseMounts(text []byte) map[string]mount {
+func parseMounts(text []byte, there func(point, fstype string) bool) map[string]mount {
 	out := map[string]mount{}
 	for sc := bufio.NewScanner(bytes.NewReader(text)); sc.Scan(); {
 		before, after, ok := strings.Cut(sc.Text(), " - ")
 		f, g := strings.Fields(before), strings.Fields(after)
-		if !ok || len(f) < 5 || len(g) < 3 {
+		if !ok || len(f) < 5 || len(g) < 3 || !strings.HasPrefix(g[0], "cgroup") || !there(f[4], g[0]) {
 			continue
 		}
 		m := mount{root: f[3], point: f[4]}

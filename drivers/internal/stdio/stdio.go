@@ -33,11 +33,18 @@ func Open(path string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// ForTask opens the pipe at path as a file for a task, which expects it to block.
-func ForTask(path string) (*os.File, error) {
+// ForTask opens the pipe at path as a file for a task, which expects it to block, and gives it to the task's user: programs open /dev/stdout
+// anew, and the kernel then asks whose it is.
+func ForTask(path string, uid, gid int) (*os.File, error) {
 	f, err := Open(path)
 	if err != nil || path == "" {
 		return f, err
+	}
+	if os.Geteuid() == 0 && uid != 0 {
+		if err := f.Chown(uid, gid); err != nil {
+			_ = f.Close()
+			return nil, fmt.Errorf("output pipe: %w", err)
+		}
 	}
 	// The task inherits the mode of the open file. os.File.Fd does not do it: the file was non-blocking before it was os's.
 	if err := unix.SetNonblock(int(f.Fd()), false); err != nil {

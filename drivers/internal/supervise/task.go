@@ -56,6 +56,9 @@ func (t *Task) Running() bool {
 
 // watch waits for the end of the main process, ends what it left behind, and keeps how it ended.
 func (t *Task) watch() {
+	if len(t.State.Group.Paths) == 0 && t.process.Ended(context.Background()) == nil {
+		t.killSession() // before its number is free for others
+	}
 	exit, err := t.process.Wait(context.Background())
 	if err != nil {
 		exit = process.Exit{}
@@ -123,7 +126,10 @@ func (t *Task) stop(ctx context.Context, timeout time.Duration, sig unix.Signal)
 func (t *Task) kill(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, killPatience)
 	defer cancel()
-	_ = t.process.Signal(unix.SIGKILL) // also where there are no groups
+	if len(t.State.Group.Paths) == 0 {
+		t.killSession()
+	}
+	_ = t.process.Signal(unix.SIGKILL)
 	if err := t.State.Group.Kill(ctx); err != nil {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
@@ -134,6 +140,9 @@ func (t *Task) kill(ctx context.Context) error {
 		return fmt.Errorf("task %s: process %d does not end after SIGKILL: %w", t.ID, t.State.Process.PID, ctx.Err())
 	}
 }
+
+// killSession is the next best where there are no groups: it reaches what has not left the task's process group.
+func (t *Task) killSession() { _ = unix.Kill(-t.State.Process.PID, unix.SIGKILL) }
 
 func (t *Task) status() drivers.TaskStatus {
 	s := drivers.TaskStatus{ID: t.ID, Name: t.Name, State: drivers.TaskRunning, StartedAt: t.State.Started,
