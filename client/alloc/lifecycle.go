@@ -108,7 +108,9 @@ func (d *decision) stop(active []member, cause *api.TaskEvent) {
 		for _, m := range active {
 			if stage(m) && !m.dead() {
 				alive = true
-				d.kill(m, cause)
+				if m.state.Phase != task.Waiting {
+					d.kill(m, cause)
+				}
 			}
 		}
 		if alive {

@@ -92,6 +92,9 @@ func (r *Runner) watch(id string) func(context.Context) *Event {
 			if err == nil {
 				return &Event{Kind: Exited, Exit: exit}
 			}
+			if ctx.Err() != nil {
+				return nil
+			}
 			if errors.Is(err, drivers.ErrTaskNotFound) {
 				return &Event{Kind: Exited, Exit: drivers.ExitResult{ExitCode: -1, Err: drivers.ErrExitUnknown}}
 			}
