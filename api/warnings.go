@@ -91,7 +91,6 @@ func (v *validator) taskIdle(at spot, t *Task) {
 	v.servicesIdle(at, t.Services)
 	if r := t.Resources; r != nil {
 		p := at.field("Resources", "resources")
-		v.idle(r.SecretsMB > 0, p.field("SecretsMB", "secrets"), "the secrets folder has its usual size")
 		v.idle(r.NUMA != nil && r.NUMA.Affinity == "prefer", p.field("NUMA", "numa"), "cores are not pinned")
 		v.legacy(r.IOPS != 0, p.field("IOPS", "iops"), "it was never enforced")
 	}
