@@ -25,8 +25,8 @@ type Agent struct {
 
 	BindAddr         string `hcl:"bind_addr"`
 	EnableDebug      bool   `hcl:"enable_debug"` // pprof over HTTP
-	LeaveOnInterrupt bool   `hcl:"leave_on_interrupt"`
-	LeaveOnTerminate bool   `hcl:"leave_on_terminate"`
+	LeaveOnInterrupt bool   `hcl:"leave_on_interrupt" effect:"none"`
+	LeaveOnTerminate bool   `hcl:"leave_on_terminate" effect:"none"`
 
 	Ports     Ports     `hcl:"ports"`
 	Addresses Addresses `hcl:"addresses"` // where to listen; BindAddr where empty
@@ -37,12 +37,12 @@ type Agent struct {
 	Plugins   map[string]Plugin `hcl:"plugin,label"` // by driver name
 	Telemetry Telemetry         `hcl:"telemetry"`
 	Limits    Limits            `hcl:"limits"`
-	UI        UI                `hcl:"ui"`
+	UI        UI                `hcl:"ui" effect:"none"`
 
 	HTTPAPIResponseHeaders map[string]string `hcl:"http_api_response_headers"`
 
-	ACL ACL `hcl:"acl"` // refused when enabled: not built
-	TLS TLS `hcl:"tls"` // refused when set: not built
+	ACL ACL `hcl:"acl" effect:"refused"` // refused when enabled: not built
+	TLS TLS `hcl:"tls" effect:"refused"` // refused when set: not built
 
 	DevMode bool       // state in memory, everything on one loopback agent
 	Files   []string   // files that were read, in order
@@ -55,14 +55,14 @@ type Agent struct {
 type Ports struct {
 	HTTP int `hcl:"http"`
 	RPC  int `hcl:"rpc"`
-	Serf int `hcl:"serf"`
+	Serf int `hcl:"serf" effect:"none"`
 }
 
 // Addresses are hosts for the three listeners.
 type Addresses struct {
 	HTTP string `hcl:"http"`
 	RPC  string `hcl:"rpc"`
-	Serf string `hcl:"serf"`
+	Serf string `hcl:"serf" effect:"none"`
 }
 
 // Plugin is the configuration of a driver, built-in or external.
@@ -73,29 +73,29 @@ type Plugin struct {
 
 // Telemetry says which metrics are kept and where they go.
 type Telemetry struct {
-	CollectionInterval               time.Duration `hcl:"collection_interval"`
+	CollectionInterval               time.Duration `hcl:"collection_interval" effect:"none"`
 	InMemoryCollectionInterval       time.Duration `hcl:"in_memory_collection_interval"`
 	InMemoryRetentionPeriod          time.Duration `hcl:"in_memory_retention_period"`
 	DisableHostname                  bool          `hcl:"disable_hostname"`
 	UseNodeName                      bool          `hcl:"use_node_name"`
 	PrometheusMetrics                bool          `hcl:"prometheus_metrics"`
-	PublishAllocationMetrics         bool          `hcl:"publish_allocation_metrics"`
-	PublishNodeMetrics               bool          `hcl:"publish_node_metrics"`
+	PublishAllocationMetrics         bool          `hcl:"publish_allocation_metrics" effect:"none"`
+	PublishNodeMetrics               bool          `hcl:"publish_node_metrics" effect:"none"`
 	PrefixFilter                     []string      `hcl:"prefix_filter"` // "+prefix" keeps, "-prefix" drops
 	FilterDefault                    bool          `hcl:"filter_default"`
 	StatsdAddress                    string        `hcl:"statsd_address"`
 	StatsiteAddress                  string        `hcl:"statsite_address"`
-	DisableAllocationHookMetrics     bool          `hcl:"disable_allocation_hook_metrics"`
-	DisableDispatchedJobSummaryStats bool          `hcl:"disable_dispatched_job_summary_metrics"`
+	DisableAllocationHookMetrics     bool          `hcl:"disable_allocation_hook_metrics" effect:"none"`
+	DisableDispatchedJobSummaryStats bool          `hcl:"disable_dispatched_job_summary_metrics" effect:"none"`
 }
 
 // Limits bound what one caller of the HTTP API may take. The http_ names below
 // https_handshake_timeout and http_max_conns_per_client are serai's own.
 type Limits struct {
-	HTTPSHandshakeTimeout time.Duration `hcl:"https_handshake_timeout"`
+	HTTPSHandshakeTimeout time.Duration `hcl:"https_handshake_timeout" effect:"none"`
 	HTTPMaxConnsPerClient int           `hcl:"http_max_conns_per_client"` // 0 = no limit
-	RPCHandshakeTimeout   time.Duration `hcl:"rpc_handshake_timeout"`
-	RPCMaxConnsPerClient  int           `hcl:"rpc_max_conns_per_client"`
+	RPCHandshakeTimeout   time.Duration `hcl:"rpc_handshake_timeout" effect:"none"`
+	RPCMaxConnsPerClient  int           `hcl:"rpc_max_conns_per_client" effect:"none"`
 
 	HTTPReadHeaderTimeout time.Duration `hcl:"http_read_header_timeout"`
 	HTTPIdleTimeout       time.Duration `hcl:"http_idle_timeout"`

@@ -9,17 +9,17 @@ import (
 // Client configures the node agent.
 type Client struct {
 	Enabled        bool     `hcl:"enabled"`
-	StateDir       string   `hcl:"state_dir"`        // <data_dir>/client when empty
-	AllocDir       string   `hcl:"alloc_dir"`        // <data_dir>/alloc when empty
-	AllocMountsDir string   `hcl:"alloc_mounts_dir"` // <data_dir>/alloc_mounts when empty
-	Servers        []string `hcl:"servers"`          // host or host:port
+	StateDir       string   `hcl:"state_dir"`                      // <data_dir>/client when empty
+	AllocDir       string   `hcl:"alloc_dir"`                      // <data_dir>/alloc when empty
+	AllocMountsDir string   `hcl:"alloc_mounts_dir" effect:"none"` // <data_dir>/alloc_mounts when empty
+	Servers        []string `hcl:"servers" effect:"none"`          // host or host:port
 
 	NodeClass         string            `hcl:"node_class"`
 	NodePool          string            `hcl:"node_pool"`
 	Meta              map[string]string `hcl:"meta"`
 	Options           map[string]string `hcl:"options"` // Nomad's legacy switches, such as "driver.raw_exec.enable"
 	DefaultIneligible bool              `hcl:"default_ineligible"`
-	NoHostUUID        bool              `hcl:"no_host_uuid"`
+	NoHostUUID        bool              `hcl:"no_host_uuid" effect:"none"`
 
 	NetworkInterface       string                 `hcl:"network_interface"`
 	PreferredAddressFamily string                 `hcl:"preferred_address_family"` // ipv4, ipv6 or empty
@@ -48,8 +48,8 @@ type Client struct {
 	GCInodeUsageThreshold float64       `hcl:"gc_inode_usage_threshold"` // percent
 	GCMaxAllocs           int           `hcl:"gc_max_allocs"`
 
-	ServerJoin  ServerJoin  `hcl:"server_join"`
-	Fingerprint Fingerprint `hcl:"fingerprint"`
+	ServerJoin  ServerJoin  `hcl:"server_join" effect:"none"`
+	Fingerprint Fingerprint `hcl:"fingerprint" effect:"none"`
 }
 
 // Reserved is what a node keeps from the scheduler.
@@ -94,10 +94,10 @@ type Server struct {
 	Enabled           bool          `hcl:"enabled"`
 	BootstrapExpect   int           `hcl:"bootstrap_expect"`
 	DataDir           string        `hcl:"data_dir"` // <data_dir>/server when empty
-	NumSchedulers     int           `hcl:"num_schedulers"`
-	EnabledSchedulers []string      `hcl:"enabled_schedulers"`
-	Encrypt           api.Sensitive `hcl:"encrypt"` // gossip key; refused when set: not built
-	StartTimeout      time.Duration `hcl:"start_timeout"`
+	NumSchedulers     int           `hcl:"num_schedulers" effect:"none"`
+	EnabledSchedulers []string      `hcl:"enabled_schedulers" effect:"none"`
+	Encrypt           api.Sensitive `hcl:"encrypt" effect:"refused"` // gossip key; refused when set: not built
+	StartTimeout      time.Duration `hcl:"start_timeout" effect:"none"`
 
 	NodeGCThreshold       time.Duration `hcl:"node_gc_threshold"`
 	JobGCInterval         time.Duration `hcl:"job_gc_interval"`
@@ -111,23 +111,23 @@ type Server struct {
 	MaxHeartbeatsPerSecond float64       `hcl:"max_heartbeats_per_second"`
 	FailoverHeartbeatTTL   time.Duration `hcl:"failover_heartbeat_ttl"`
 
-	JobDefaultPriority int   `hcl:"job_default_priority"`
+	JobDefaultPriority int   `hcl:"job_default_priority" effect:"none"`
 	JobMaxPriority     int   `hcl:"job_max_priority"`
 	JobMaxCount        int   `hcl:"job_max_count"`
 	JobMaxSourceSize   int64 `hcl:"job_max_source_size" unit:"size"`
 	JobTrackedVersions int   `hcl:"job_tracked_versions"`
 
-	EnableEventBroker bool `hcl:"enable_event_broker"`
+	EnableEventBroker bool `hcl:"enable_event_broker" effect:"none"`
 	EventBufferSize   int  `hcl:"event_buffer_size"`
 
-	RaftMultiplier        int           `hcl:"raft_multiplier"`
+	RaftMultiplier        int           `hcl:"raft_multiplier" effect:"none"`
 	RaftSnapshotThreshold int           `hcl:"raft_snapshot_threshold"`
-	RaftSnapshotInterval  time.Duration `hcl:"raft_snapshot_interval"`
-	RaftTrailingLogs      int           `hcl:"raft_trailing_logs"`
+	RaftSnapshotInterval  time.Duration `hcl:"raft_snapshot_interval" effect:"none"`
+	RaftTrailingLogs      int           `hcl:"raft_trailing_logs" effect:"none"`
 
 	DefaultSchedulerConfig SchedulerConfig `hcl:"default_scheduler_config"`
 	Search                 Search          `hcl:"search"`
-	ServerJoin             ServerJoin      `hcl:"server_join"`
+	ServerJoin             ServerJoin      `hcl:"server_join" effect:"refused"`
 }
 
 // SchedulerConfig is what a new cluster starts with.

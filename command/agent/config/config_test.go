@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -233,4 +234,62 @@ func FuzzParse(f *testing.F) {
 		_ = c.Parse("fuzz", src)
 		_ = c.Finish()
 	})
+}
+
+// TestEffect: a field is used by the agent, or its tag says that it has no
+// effect or is refused. So `config validate` cannot promise what nothing does.
+func TestEffect(t *testing.T) {
+	var source strings.Builder
+	for _, pattern := range []string{"../*.go", "../listen/*.go", "../rest/*.go", "../monitor/*.go", "finish.go"} {
+		files, _ := filepath.Glob(pattern)
+		for _, f := range files {
+			if !strings.HasSuffix(f, "_test.go") {
+				text, _ := os.ReadFile(f)
+				source.Write(text)
+			}
+		}
+	}
+	var walk func(typ reflect.Type, path string)
+	walk = func(typ reflect.Type, path string) {
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			tag, ok := tagOf(f)
+			if !ok || tag.effect == "refused" {
+				continue
+			}
+			key := join(path, tag.name)
+			used := regexp.MustCompile(`\.` + f.Name + `\b`).MatchString(source.String())
+			if tag.effect == "none" {
+				continue
+			}
+			ft := f.Type
+			if ft.Kind() == reflect.Map {
+				ft = ft.Elem()
+			}
+			switch {
+			case ft == reflect.TypeFor[SchedulerConfig](): // handed over whole by API
+			case ft.Kind() == reflect.Struct:
+				walk(ft, key)
+			case !used:
+				t.Errorf("%s is not used: tag it effect:\"none\"", key)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Agent](), "")
+}
+
+func TestChrootEnvReachesTheDriver(t *testing.T) {
+	c := Dev()
+	if err := c.Parse("x.hcl", []byte("client {\n chroot_env {\n \"/bin\" = \"/bin\"\n }\n}\nleave_on_terminate = true\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]any{"chroot_env": map[string]any{"/bin": "/bin"}}, c.Plugins["exec"].Config); diff != "" {
+		t.Error(diff)
+	}
+	if len(c.Unused) != 1 || c.Unused[0].Key != "leave_on_terminate" {
+		t.Errorf("unused: %v", c.Unused)
+	}
 }

@@ -94,6 +94,9 @@ func (d *decoder) objects(v hclx.Value, path string) []hclx.Value {
 func (d *decoder) structure(v hclx.Value, dst reflect.Value, path string) {
 	for _, e := range v.Entries {
 		field, tag, ok := fieldOf(dst, e.Name)
+		if tag.effect == "none" {
+			d.unused(join(path, e.Name), e.Range)
+		}
 		switch {
 		case !ok:
 			d.unknown(e, dst, path)
@@ -132,7 +135,7 @@ func (d *decoder) accept(e hclx.Entry, path string, free bool) {
 	key := join(path, e.Name)
 	below, isBlock := accepted[key]
 	if free || !isBlock || e.Value.Kind != hclx.Object {
-		d.agent.Unused = append(d.agent.Unused, Accepted{Key: key, File: d.file.Name, Line: e.Range.Start.Line})
+		d.unused(key, e.Range)
 		return
 	}
 	for _, inner := range e.Value.Entries {
@@ -143,6 +146,10 @@ func (d *decoder) accept(e hclx.Entry, path string, free bool) {
 		}
 		d.accept(inner, key, free)
 	}
+}
+
+func (d *decoder) unused(key string, rng hclx.Range) {
+	d.agent.Unused = append(d.agent.Unused, Accepted{Key: key, File: d.file.Name, Line: rng.Start.Line})
 }
 
 // labelled reads a block with a label, or in JSON an object keyed by it, into a map of structs.

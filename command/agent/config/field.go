@@ -10,6 +10,7 @@ type fieldTag struct {
 	name     string
 	labelled bool   // a map of blocks by label
 	unit     string // "size" for sizes in bytes
+	effect   string // "none": accepted without effect; "refused": an error when set
 }
 
 func tagOf(f reflect.StructField) (fieldTag, bool) {
@@ -18,7 +19,7 @@ func tagOf(f reflect.StructField) (fieldTag, bool) {
 		return fieldTag{}, false
 	}
 	name, kind, _ := strings.Cut(tag, ",")
-	return fieldTag{name: name, labelled: kind == "label", unit: f.Tag.Get("unit")}, true
+	return fieldTag{name: name, labelled: kind == "label", unit: f.Tag.Get("unit"), effect: f.Tag.Get("effect")}, true
 }
 
 // fieldOf finds the field that a key sets.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"path/filepath"
 
 	"github.com/seraihq/serai/internal/hclx"
@@ -31,8 +32,32 @@ func (c *Agent) Finish() error {
 		fill(&c.Client.AllocMountsDir, filepath.Join(c.DataDir, "alloc_mounts"))
 		fill(&c.PluginDir, filepath.Join(c.DataDir, "plugins"))
 	}
+	c.chroot()
 	v.check()
 	return v.problems.Sort().Err()
+}
+
+// chroot hands client.chroot_env to the driver that uses it, unless its plugin
+// block has its own.
+func (c *Agent) chroot() {
+	own := c.Plugins["exec"]
+	if _, ok := own.Config["chroot_env"]; ok || len(c.Client.ChrootEnv) == 0 {
+		return
+	}
+	env := map[string]any{}
+	for host, task := range c.Client.ChrootEnv {
+		env[host] = task
+	}
+	own.Config = maps.Clone(own.Config)
+	if own.Config == nil {
+		own.Config = map[string]any{}
+	}
+	own.Config["chroot_env"] = env
+	c.Plugins = maps.Clone(c.Plugins)
+	if c.Plugins == nil {
+		c.Plugins = map[string]Plugin{}
+	}
+	c.Plugins["exec"] = own
 }
 
 type address struct {
