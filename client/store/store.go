@@ -75,32 +75,61 @@ func Open(dir string, logger *slog.Logger) (*Store, error) {
 
 func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
 
-// openFile opens the file, or a new one with what can be read of a damaged one.
+// openFile reads what the file holds and writes it to a new one in its place:
+// what in a damaged file nobody reads (the list of free pages) is not trusted
+// either. A file that is damaged is put aside.
 func (s *Store) openFile() error {
+	if _, err := os.Lstat(s.path()); errors.Is(err, os.ErrNotExist) {
+		s.db, err = openBolt(s.path())
+		return wrap(err)
+	}
 	db, damage := openBolt(s.path())
 	if errors.Is(damage, bolterrors.ErrTimeout) {
 		return fmt.Errorf("client state %s is in use by another process: stop the other agent", s.path())
 	}
+	var saved []op
 	if damage == nil {
-		damage = s.check(db)
+		saved, damage = s.salvage(db)
 	}
-	if damage == nil {
-		s.db = db
-		return nil
-	}
-	saved := salvage(db)
-	aside := fmt.Sprintf("%s.damaged-%d", s.path(), time.Now().UnixNano())
-	s.logger.Warn("client state is damaged: it is put aside and built anew", "path", s.path(), "aside", aside, "kept", len(saved), "err", damage)
-	if err := os.Rename(s.path(), aside); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("client state: %w", err)
-	}
+	return s.rebuild(db, saved, damage)
+}
+
+// rebuild puts a new file with these records in the place of db's.
+func (s *Store) rebuild(db *bolt.DB, saved []op, damage error) error {
 	closeQuietly(db)
-	db, err := openBolt(s.path())
+	if damage != nil {
+		aside := fmt.Sprintf("%s.damaged-%d", s.path(), time.Now().UnixNano())
+		s.logger.Warn("client state is damaged: it is put aside and built anew", "path", s.path(), "aside", aside, "kept", len(saved), "err", damage)
+		if err := os.Rename(s.path(), aside); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return wrap(err)
+		}
+	}
+	next := s.path() + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return wrap(err)
+	}
+	db, err := openBolt(next)
 	if err != nil {
-		return fmt.Errorf("client state: make a new file: %w", err)
+		return wrap(err)
+	}
+	if err = commit(db, saved); err == nil {
+		err = db.Sync()
+	}
+	if err == nil {
+		err = os.Rename(next, s.path())
+	}
+	if err != nil {
+		return errors.Join(wrap(err), db.Close())
 	}
 	s.db = db
-	return commit(db, saved)
+	return nil
+}
+
+func wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("client state: %w", err)
 }
 
 // openBolt opens a file and makes the buckets. A damaged file may make bbolt panic.
@@ -126,21 +155,6 @@ func openBolt(path string) (db *bolt.DB, err error) {
 	})
 }
 
-// check reads everything once, so that damage shows now, and drops damaged records.
-func (s *Store) check(db *bolt.DB) error {
-	var bad []op
-	err := walk(db, func(bucket string, key, value []byte) {
-		if _, err := open(bucket, string(key), value); err != nil {
-			bad = append(bad, op{bucket: bucket, key: string(key)})
-			s.logger.Warn("a record of the client state is damaged and dropped", "bucket", bucket, "key", string(key))
-		}
-	})
-	if err != nil || len(bad) == 0 {
-		return err
-	}
-	return commit(db, bad)
-}
-
 // walk visits every record.
 func walk(db *bolt.DB, visit func(bucket string, key, value []byte)) (err error) {
 	defer caught(&err)
@@ -164,19 +178,18 @@ func walk(db *bolt.DB, visit func(bucket string, key, value []byte)) (err error)
 	})
 }
 
-// salvage gives the records that can still be read.
-func salvage(db *bolt.DB) []op {
-	if db == nil {
-		return nil
-	}
+// salvage gives the records that can be read; those that are damaged are told
+// and left out. After an error they are what came before it.
+func (s *Store) salvage(db *bolt.DB) ([]op, error) {
 	var saved []op
-	// How far the walk came is what can be saved.
-	_ = walk(db, func(bucket string, key, value []byte) {
-		if _, err := open(bucket, string(key), value); err == nil {
-			saved = append(saved, op{bucket: bucket, key: string(key), value: append([]byte(nil), value...)})
+	err := walk(db, func(bucket string, key, value []byte) {
+		if _, err := open(bucket, string(key), value); err != nil {
+			s.logger.Warn("a record of the client state is damaged and dropped", "bucket", bucket, "key", string(key))
+			return
 		}
+		saved = append(saved, op{bucket: bucket, key: string(key), value: bytes.Clone(value)})
 	})
-	return saved
+	return saved, err
 }
 
 // commit writes in one transaction; values are sealed already.
@@ -249,23 +262,15 @@ func (s *Store) commitOnce(ops []op) error {
 	return commit(s.db, ops)
 }
 
-// replace builds the file anew after bbolt found it damaged in the middle of work.
+// replace builds the file anew after it was found damaged in the middle of work.
 func (s *Store) replace() error {
 	s.file.Lock()
 	defer s.file.Unlock()
-	saved := salvage(s.db)
-	aside := fmt.Sprintf("%s.damaged-%d", s.path(), time.Now().UnixNano())
-	s.logger.Warn("client state is damaged: it is put aside and built anew", "path", s.path(), "aside", aside, "kept", len(saved))
-	if err := os.Rename(s.path(), aside); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	saved, err := s.salvage(s.db)
+	if err == nil {
+		err = errDamaged
 	}
-	closeQuietly(s.db)
-	db, err := openBolt(s.path())
-	if err != nil {
-		return err
-	}
-	s.db = db
-	return commit(db, saved)
+	return s.rebuild(s.db, saved, err)
 }
 
 // Sync makes all that is written survive the end of the machine.

@@ -172,15 +172,15 @@ func TestDamage(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	dir := t.TempDir()
 	s := openStore(t, dir)
-	fill(t, s, 200)
+	fill(t, s, 100)
 	closeStore(t, s)
 	whole, err := os.ReadFile(filepath.Join(dir, fileName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rounds := 300
+	rounds := 80
 	if testing.Short() {
-		rounds = 30
+		rounds = 16
 	}
 	for i := range rounds {
 		damaged := append([]byte(nil), whole...)
@@ -214,8 +214,8 @@ func TestDamage(t *testing.T) {
 				t.Errorf("round %d: %+v", i, got.Alloc)
 			}
 		}
-		fill(t, s, 200)
-		if saved, err := s.Allocs(); err != nil || len(saved) != 200 {
+		fill(t, s, 100)
+		if saved, err := s.Allocs(); err != nil || len(saved) != 100 {
 			t.Errorf("round %d: %d allocations after writing anew, %v", i, len(saved), err)
 		}
 		if err := s.Close(); err != nil {
