@@ -234,7 +234,7 @@ func (c *Client) destroy(e *entry) error {
 	}
 	e.destroyed = true
 	c.mu.Unlock()
-	err := steps.RemoveAll(e.Dir())
+	err := steps.RemoveAll(e.Dir(), e.TaskNames()...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil && !errors.Is(err, api.ErrNotFound) {

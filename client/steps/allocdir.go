@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/files"
 )
 
@@ -52,17 +55,26 @@ func (AllocDir) Up(_ context.Context, in *In) (Result, error) {
 func (AllocDir) Down(context.Context, *In, Result) error { return nil }
 
 // RemoveAll removes an allocation's directory with all that is mounted in it.
-func RemoveAll(dir string) error {
-	if err := unmountBeneath(dir); err != nil {
-		return err
-	}
+// What these tasks' steps mounted is known; only when something else is in the
+// way are the mounts of the whole machine looked through.
+func RemoveAll(dir string, tasks ...string) error {
 	root, err := files.Open(filepath.Dir(dir))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, api.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	return root.RemoveAll(filepath.Base(dir))
+	name := filepath.Base(dir)
+	for _, task := range tasks {
+		unmountSecrets(root, name+"/"+task+"/secrets")
+	}
+	if err = root.RemoveAll(name); err == nil || !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	if err := unmountBeneath(dir); err != nil {
+		return err
+	}
+	return root.RemoveAll(name)
 }

@@ -37,6 +37,17 @@ func mountSecrets(root *files.Root, path string, sizeMB, uid, gid int) error {
 	return nil
 }
 
+// unmountSecrets undoes mountSecrets; where nothing is mounted it does nothing.
+func unmountSecrets(root *files.Root, path string) {
+	dir, err := root.OpenDirectory(path)
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	// What stays mounted keeps the directory from being removed, and is told then.
+	_ = unix.Unmount("/proc/self/fd/"+strconv.Itoa(int(dir.Fd())), unix.MNT_DETACH)
+}
+
 // unmountBeneath unmounts what is mounted beneath a directory, the deepest first.
 func unmountBeneath(dir string) error {
 	points, err := mountsBeneath(dir)
