@@ -16,6 +16,9 @@ import (
 // ignored. The error is of type Problems and lists everything that has the
 // wrong type.
 func (j *Job) UnmarshalJSON(b []byte) error {
+	if jsonParts(b) > maxJSONParts {
+		return Problems{{Text: fmt.Sprintf("the job has more than %d values", maxJSONParts)}}
+	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
 	var tree any
@@ -35,6 +38,21 @@ func (j *Job) UnmarshalJSON(b []byte) error {
 	}
 	*j = *job
 	return nil
+}
+
+// maxJSONParts bounds the values in the JSON of a job: a decoded value takes many
+// times the memory of its text.
+const maxJSONParts = 300_000
+
+// jsonParts counts the signs that part values, a few in texts included.
+func jsonParts(b []byte) int {
+	n := 0
+	for _, c := range b {
+		if c == ',' || c == '[' || c == '{' {
+			n++
+		}
+	}
+	return n
 }
 
 // JobFromTree decodes a job in the shape of its JSON form: map[string]any,

@@ -129,6 +129,10 @@ func (d *treeDecoder) value(v reflect.Value, node any, at spot) {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		d.unsigned(v, node, at)
 	case reflect.Interface:
+		if depth(node) >= maxConfigDepth {
+			d.addf(at, "is nested more than %d levels deep", maxConfigDepth)
+			return
+		}
 		v.Set(reflect.ValueOf(free(node)))
 	default:
 		panic("api: no decoding for " + v.Type().String())

@@ -363,3 +363,19 @@ func TestCompilePattern(t *testing.T) {
 		}
 	}
 }
+
+func TestJSONBombs(t *testing.T) {
+	for name, src := range map[string]string{
+		"depth":  `{"ID":"a","TaskGroups":[{"Name":"g","Tasks":[{"Name":"t","Config":{"a":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}}]}]}`,
+		"policy": `{"ID":"a","TaskGroups":[{"Name":"g","Scaling":{"Policy":{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}}}]}`,
+		"deeper": `{"ID":` + strings.Repeat("[", 1_000_000),
+		"width":  `{"ID":[` + strings.Repeat("[],", 500_000) + `[]]}`,
+		"keys":   `{"Meta":{` + strings.Repeat(`"a":"b",`, 500_000) + `"c":"d"}}`,
+	} {
+		if err := json.Unmarshal([]byte(src), &Job{}); err == nil {
+			t.Errorf("%s was accepted", name)
+		} else if len(err.Error()) > 1000 {
+			t.Errorf("%s: the message has %d bytes", name, len(err.Error()))
+		}
+	}
+}
