@@ -171,12 +171,15 @@ func sleepers(b *testing.B, name string, tasks int) {
 	dir := b.TempDir()
 	_, before := rss(c.PID())
 	var started []string
+	var waits sync.WaitGroup
+	defer waits.Wait()
 	for n := range tasks {
 		t := benchTask(b, dir, n, map[string]any{"command": "sleep", "args": []any{"3600"}})
 		if _, err := c.Start(context.Background(), t); err != nil {
 			b.Fatal(err)
 		}
 		started = append(started, t.ID)
+		waits.Go(func() { _, _ = c.Wait(context.Background(), t.ID) }) // as the agent does
 	}
 	_, after := rss(c.PID())
 	threads, _ := os.ReadDir("/proc/" + strconv.Itoa(c.PID()) + "/task")

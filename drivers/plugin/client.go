@@ -81,9 +81,7 @@ func Launch(ctx context.Context, opts Options) (*Client, error) {
 	}
 	c, err := connect(ctx, s.process, reattach{Process: s.process.Identity(), Address: s.address, Sockets: s.sockets})
 	if err != nil {
-		_ = s.process.Signal(unix.SIGKILL)
-		_, _ = s.process.Wait(context.WithoutCancel(ctx))
-		_ = s.process.Close()
+		abandon(s.process)
 		_ = os.RemoveAll(s.sockets)
 		return nil, fmt.Errorf("driver %q: %w", opts.Name, err)
 	}

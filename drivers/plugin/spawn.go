@@ -53,13 +53,19 @@ func spawn(ctx context.Context, opts Options) (*spawned, error) {
 	defer stdout.Close()
 	network, address, err := readHandshake(ctx, p, stdout)
 	if err != nil {
-		_ = p.Signal(syscall.SIGKILL)
-		_, _ = p.Wait(context.WithoutCancel(ctx))
-		_ = p.Close()
+		abandon(p)
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("start %s: %w%s", opts.Path, err, said(log.Name(), start))
 	}
 	return &spawned{process: p, network: network, address: address, sockets: dir}, nil
+}
+
+// abandon ends a process that turned out not to be a driver, and what it has started.
+func abandon(p *process.Process) {
+	_ = syscall.Kill(-p.Identity().PID, syscall.SIGKILL) // its process group: it leads one, and is not reaped yet
+	_ = p.Signal(syscall.SIGKILL)
+	_, _ = p.Wait(context.Background())
+	_ = p.Close()
 }
 
 func socketDir(parent string) (string, error) {
