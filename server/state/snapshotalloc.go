@@ -2,10 +2,12 @@ package state
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/internal/wire"
+	"github.com/seraihq/serai/scheduler/fit"
 )
 
 // sectionOldJobs holds the job versions that allocations still refer to though
@@ -94,26 +96,45 @@ const (
 	allocLinks
 )
 
-// shared numbers the objects that allocations of one block share.
+// shared numbers the objects that allocations of one block share. Objects are
+// the same when their bytes are, whether or not they are one in memory: so the
+// same state gives the same snapshot on every server. The pointers only save
+// encoding them again.
 type shared struct {
-	resources map[*api.AllocatedResources]uint64
-	metrics   map[*api.AllocationMetric]uint64
-	jobs      map[*api.Job]uint64
+	tasks   map[tasksKey]uint64
+	metrics map[*api.AllocationMetric]uint64
+	jobs    map[*api.Job]uint64
+	bytes   map[string]uint64
+}
+
+// tasksKey is what of an allocation's resources is not its own.
+type tasksKey struct {
+	tasks uintptr
+	disk  int64
 }
 
 func newShared() *shared {
-	return &shared{map[*api.AllocatedResources]uint64{}, map[*api.AllocationMetric]uint64{}, map[*api.Job]uint64{}}
+	return &shared{map[tasksKey]uint64{}, map[*api.AllocationMetric]uint64{}, map[*api.Job]uint64{}, map[string]uint64{}}
 }
 
-// writeShared writes an object the first time and its number from then on.
-func writeShared[T any](w *wire.Writer, seen map[*T]uint64, x *T, write func() error) error {
-	if n, ok := seen[x]; ok {
-		w.Uint(n)
-		return nil
+// object writes a value the first time and its number from then on. The bytes
+// are marked with what they are, as each kind is numbered by itself.
+func (sh *shared) object(w *wire.Writer, mark string, x any) (uint64, error) {
+	b, err := wire.Marshal(x)
+	if err != nil {
+		return 0, err
 	}
-	seen[x] = uint64(len(seen)) + 1
+	key := mark + string(b)
+	if n, ok := sh.bytes[key]; ok {
+		w.Uint(n)
+		return n, nil
+	}
+	sh.bytes[mark]++
+	n := sh.bytes[mark]
+	sh.bytes[key] = n
 	w.Uint(0)
-	return write()
+	w.Blob(b)
+	return n, nil
 }
 
 func writeAllocations(w *snapshotWriter, v *View) error {
@@ -163,26 +184,23 @@ func writeAllocation(w *wire.Writer, a *api.Allocation, sh *shared) error {
 }
 
 func writeAllocationParts(w *wire.Writer, a *api.Allocation, sh *shared) error {
-	if j := a.Job; j != nil {
-		err := writeShared(w, sh.jobs, j, func() error {
-			w.Ref(j.Namespace)
-			w.Ref(j.ID)
-			w.Uint(j.Version)
-			w.Uint(j.CreateIndex)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	if a.Job != nil {
+		sh.job(w, a.Job)
 	}
-	if r := a.AllocatedResources; r != nil {
-		if err := writeShared(w, sh.resources, r, func() error { return w.Object(r) }); err != nil {
+	if a.AllocatedResources != nil {
+		if err := sh.resources(w, a); err != nil {
 			return err
 		}
 	}
 	if m := a.Metrics; m != nil {
-		if err := writeShared(w, sh.metrics, m, func() error { return w.Object(m) }); err != nil {
-			return err
+		if n, ok := sh.metrics[m]; ok {
+			w.Uint(n)
+		} else {
+			n, err := sh.object(w, "m", m)
+			if err != nil {
+				return err
+			}
+			sh.metrics[m] = n
 		}
 	}
 	if a.TaskStates != nil {
@@ -214,4 +232,75 @@ func writeAllocationRare(w *wire.Writer, a *api.Allocation) error {
 	object(a.RescheduleTracker != nil, a.RescheduleTracker)
 	object(a.NetworkStatus != nil, a.NetworkStatus)
 	return err
+}
+
+// job writes which version of which job, the first time, and its number from
+// then on.
+func (sh *shared) job(w *wire.Writer, j *api.Job) {
+	if n, ok := sh.jobs[j]; ok {
+		w.Uint(n)
+		return
+	}
+	k := oldKey(j)
+	name := wire.NewWriter([]byte("j"))
+	name.String(k.Namespace)
+	name.String(k.ID)
+	name.Uint(k.version)
+	name.Uint(k.created)
+	key := string(name.Bytes())
+	n, ok := sh.bytes[key]
+	if ok {
+		w.Uint(n)
+	} else {
+		sh.bytes["j"]++
+		n = sh.bytes["j"]
+		sh.bytes[key] = n
+		w.Uint(0)
+		w.Ref(k.Namespace)
+		w.Ref(k.ID)
+		w.Uint(k.version)
+		w.Uint(k.created)
+	}
+	sh.jobs[j] = n
+}
+
+// resources writes what an allocation was given: what it shares with others of
+// its group, its ports, and its networks only if they are not what follows
+// from the group and the ports.
+func (sh *shared) resources(w *wire.Writer, a *api.Allocation) error {
+	r := a.AllocatedResources
+	base := *r
+	base.Shared.Ports, base.Shared.Networks = nil, nil
+	key := tasksKey{reflect.ValueOf(r.Tasks).Pointer(), r.Shared.DiskMB}
+	if n, ok := sh.tasks[key]; ok && r.Tasks != nil {
+		w.Uint(n)
+	} else {
+		n, err := sh.object(w, "r", &base)
+		if err != nil {
+			return err
+		}
+		sh.tasks[key] = n
+	}
+	w.Ports(r.Shared.Ports)
+	follows := wire.Same(withPorts(&base, a, r.Shared.Ports).Shared.Networks, r.Shared.Networks)
+	w.Bool(follows)
+	if follows {
+		return nil
+	}
+	return w.Object(r.Shared.Networks)
+}
+
+// withPorts gives what an allocation of a group has with these ports.
+func withPorts(base *api.AllocatedResources, a *api.Allocation, ports []api.PortMapping) *api.AllocatedResources {
+	var g *api.TaskGroup
+	if a.Job != nil {
+		g = a.Job.LookupTaskGroup(a.TaskGroup)
+	}
+	if g == nil {
+		if len(ports) == 0 {
+			return base
+		}
+		g = &api.TaskGroup{}
+	}
+	return fit.WithPorts(base, g, ports)
 }

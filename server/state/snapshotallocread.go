@@ -1,6 +1,9 @@
 package state
 
-import "github.com/seraihq/serai/api"
+import (
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/wire"
+)
 
 // readShared holds the objects that allocations of one block share, in the
 // order in which they came.
@@ -8,6 +11,14 @@ type readShared struct {
 	resources []*api.AllocatedResources
 	metrics   []*api.AllocationMetric
 	jobs      []*api.Job
+	all       *readObjects
+}
+
+// readObjects holds every shared object by its bytes, so that blocks share
+// them too.
+type readObjects struct {
+	resources map[string]*api.AllocatedResources
+	metrics   map[string]*api.AllocationMetric
 }
 
 // readAllocations reads the allocations and gives those that share an object
@@ -15,13 +26,14 @@ type readShared struct {
 func readAllocations(r *snapshotReader, tx *Tx) error {
 	var sh *readShared
 	same := interner{}
+	all := &readObjects{map[string]*api.AllocatedResources{}, map[string]*api.AllocationMetric{}}
 	for {
 		fresh := r.left == 0
 		if !r.next() {
 			break
 		}
 		if fresh {
-			sh = &readShared{}
+			sh = &readShared{all: all}
 		}
 		a := readAllocation(r, sh)
 		if r.err != nil || r.Reader.Err() != nil {
@@ -71,10 +83,10 @@ func readAllocation(r *snapshotReader, sh *readShared) *api.Allocation {
 		a.Job = readJobRef(r, sh)
 	}
 	if flags&allocResources != 0 {
-		a.AllocatedResources = readObject(r, &sh.resources)
+		a.AllocatedResources = readResources(r, a, sh)
 	}
 	if flags&allocMetrics != 0 {
-		a.Metrics = readObject(r, &sh.metrics)
+		a.Metrics = readObject(r, &sh.metrics, sh.all.metrics)
 	}
 	if flags&allocTasks != 0 {
 		a.TaskStates = r.Tasks()
@@ -104,19 +116,38 @@ func readAllocation(r *snapshotReader, sh *readShared) *api.Allocation {
 	return a
 }
 
-func readObject[T any](r *snapshotReader, seen *[]*T) *T {
+func readObject[T any](r *snapshotReader, seen *[]*T, all map[string]*T) *T {
 	n := r.Uint()
-	if n == 0 {
-		x := new(T)
-		r.Object(x)
-		*seen = append(*seen, x)
-		return x
-	}
 	if n > uint64(len(*seen)) {
 		r.fail("table %s is damaged (reference)", r.name)
-		return nil
+		return new(T)
 	}
-	return (*seen)[n-1]
+	if n > 0 {
+		return (*seen)[n-1]
+	}
+	b := r.Blob()
+	x, ok := all[string(b)]
+	if !ok {
+		x = new(T)
+		if err := wire.Unmarshal(b, x); err != nil {
+			r.fail("table %s is damaged (%v)", r.name, err)
+		}
+		all[string(b)] = x
+	}
+	*seen = append(*seen, x)
+	return x
+}
+
+func readResources(r *snapshotReader, a *api.Allocation, sh *readShared) *api.AllocatedResources {
+	base := readObject(r, &sh.resources, sh.all.resources)
+	ports := r.Ports()
+	if r.Bool() {
+		return withPorts(base, a, ports)
+	}
+	c := *base
+	c.Shared.Ports = ports
+	r.Object(&c.Shared.Networks)
+	return &c
 }
 
 func readJobRef(r *snapshotReader, sh *readShared) *api.Job {

@@ -17,8 +17,9 @@ import (
 //	section  = 1 name version block… 0 rows table-index crc(4 bytes)
 //	block    = rows length crc(4 bytes) bytes
 //
-// A block's checksum is that of its bytes, a section's that of its blocks'
-// checksums, the snapshot's that of its sections'. Within a block, strings
+// A block's checksum is that of its bytes, a section's that of its name,
+// version, blocks' checksums, rows and index, the snapshot's that of its
+// sections'. Within a block, strings
 // that come again are references, so that a block can be read alone.
 
 const (
@@ -44,7 +45,7 @@ type snapshotWriter struct {
 }
 
 func newSnapshotWriter(w io.Writer) *snapshotWriter {
-	return &snapshotWriter{w: bufio.NewWriterSize(w, 1<<20), Writer: wire.NewWriter(nil)}
+	return &snapshotWriter{w: bufio.NewWriterSize(w, 64<<10), Writer: wire.NewWriter(nil)}
 }
 
 func (w *snapshotWriter) raw(b []byte) {
@@ -77,7 +78,7 @@ func (w *snapshotWriter) begin(name string, version uint64) {
 	w.raw([]byte(name))
 	w.number(version)
 	w.rows, w.inBlock = 0, 0
-	w.section = crc32.Checksum([]byte(name), castagnoli)
+	w.section = mix(crc32.Checksum([]byte(name), castagnoli), uint32(version))
 	w.Writer = wire.NewWriter(nil)
 }
 
@@ -156,7 +157,7 @@ type snapshotReader struct {
 }
 
 func newSnapshotReader(r io.Reader) *snapshotReader {
-	return &snapshotReader{r: bufio.NewReaderSize(r, 1<<20), Reader: wire.NewReader(nil)}
+	return &snapshotReader{r: bufio.NewReaderSize(r, 64<<10), Reader: wire.NewReader(nil)}
 }
 
 // fail remembers the first error.
@@ -242,7 +243,7 @@ func (r *snapshotReader) begin() (name string, version uint64, more bool) {
 	name = string(r.raw(length))
 	version = r.number()
 	r.name, r.rows, r.left = name, 0, 0
-	r.section = crc32.Checksum([]byte(name), castagnoli)
+	r.section = mix(crc32.Checksum([]byte(name), castagnoli), uint32(version))
 	r.sections++
 	return name, version, r.err == nil
 }
