@@ -66,6 +66,9 @@ func Run(ctx context.Context, cfg *config.Agent, o Options) error {
 	defer l.close()
 	a := &Agent{cfg: cfg, options: o, logs: l, logger: l.logger, reloaded: cfg}
 	defer a.close()
+	for _, u := range cfg.Unused {
+		l.logger.Debug("configuration key is accepted and has no effect", "key", u.Key, "file", u.File, "line", u.Line)
+	}
 	if err := a.open(); err != nil {
 		return err
 	}
