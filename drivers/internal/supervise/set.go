@@ -47,10 +47,14 @@ func (s *Set) Lookup(id string) (*Task, bool) { return s.tasks.Lookup(id) }
 // Get returns a task, or drivers.ErrTaskNotFound.
 func (s *Set) Get(id string) (*Task, error) { return s.tasks.Get(id) }
 
+// Tasks returns how many tasks run and how many are known altogether.
+func (s *Set) Tasks() (running, known int) { return s.tasks.Count((*Task).Running) }
+
 // Begin watches over a task whose process has just been started, and returns its handle.
 func (s *Set) Begin(t *Task, p *process.Process) (*drivers.TaskHandle, error) {
 	t.process, t.done = p, make(chan struct{})
 	t.State.Process = p.Identity()
+	t.holdOutputs()
 	text, err := json.Marshal(t.State)
 	if err != nil {
 		return nil, err
@@ -59,6 +63,7 @@ func (s *Set) Begin(t *Task, p *process.Process) (*drivers.TaskHandle, error) {
 		_ = p.Signal(unix.SIGKILL)
 		_, _ = p.Wait(context.Background())
 		_ = p.Close()
+		t.releaseOutputs()
 		return nil, fmt.Errorf("task %s is there already", t.ID)
 	}
 	go t.watch()
@@ -87,10 +92,12 @@ func (s *Set) Recover(ctx context.Context, h *drivers.TaskHandle) error {
 	switch {
 	case err == nil:
 		t.process = p
+		t.holdOutputs()
 		if s.tasks.Add(t.ID, t) {
 			go t.watch()
 		} else {
 			_ = p.Close()
+			t.releaseOutputs()
 		}
 		return nil
 	case !errors.Is(err, process.ErrGone):
@@ -183,6 +190,7 @@ func (s *Set) Destroy(ctx context.Context, id string, force bool) error {
 	if err := errors.Join(append(errs, t.State.Group.Remove(ctx))...); err != nil {
 		return fmt.Errorf("task %s: %w", id, err)
 	}
+	t.releaseOutputs()
 	s.tasks.Delete(id)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/internal/cgroup"
 	"github.com/seraihq/serai/drivers/internal/process"
+	"github.com/seraihq/serai/drivers/internal/stdio"
 )
 
 // killPatience is how long the kernel is given to end processes that were sent SIGKILL.
@@ -38,6 +40,9 @@ type Task struct {
 
 	process *process.Process
 	done    chan struct{}
+	// outputs are the task's pipes, held open so that what it wrote last stays in them until it is destroyed, even when the task and the
+	// agent that reads them end at the same time.
+	outputs []*os.File
 
 	mu        sync.Mutex
 	completed time.Time
@@ -51,6 +56,24 @@ func (t *Task) Running() bool {
 		return false
 	default:
 		return true
+	}
+}
+
+// holdOutputs opens the task's pipes. A pipe that is not there any more holds nothing.
+func (t *Task) holdOutputs() {
+	for _, path := range []string{t.Config.StdoutPath, t.Config.StderrPath} {
+		if path == "" {
+			continue
+		}
+		if f, err := stdio.Open(path); err == nil {
+			t.outputs = append(t.outputs, f)
+		}
+	}
+}
+
+func (t *Task) releaseOutputs() {
+	for _, f := range t.outputs {
+		_ = f.Close()
 	}
 }
 
