@@ -251,12 +251,9 @@ func TestExecOnATerminal(t *testing.T) {
 			say("tty && echo is-a-$((40+2))-tty\n", "is-a-42-tty")
 			say("stty size\n", "33 101")
 			resize(t, master, 44, 120)
-			eventually(t, "the new size", func() (bool, string) {
-				master.WriteString("stty size\n")
-				return strings.Contains(screen.String(), "44 120"), screen.String()
-			})
+			say("until stty size | grep -q '44 120'; do sleep 0.05; done; echo resized-$((1+1))\n", "resized-2")
 			// Ctrl-C goes to the command there, not to the CLI.
-			say("sleep 500\n", "sleep 500")
+			say("echo asleep-$((1+2)); sleep 500\n", "asleep-3")
 			say("\x03", "^C")
 			say("echo still-$((1+1))-here\n", "still-2-here")
 			master.WriteString("exit 5\n")

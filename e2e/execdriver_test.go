@@ -142,12 +142,12 @@ task "t" {
   user   = "daemon"
   config {
     command  = "/bin/sh"
-    args     = ["-c", "id -un; pwd"]
+    args     = ["-c", "id -u; pwd"]
     work_dir = "/local"
   }
 }`))
 	s := a.waitOne(t, id, "complete")
-	if out := a.logs(t, s.ID, "t", "stdout"); out != "daemon\n/local\n" {
-		t.Errorf("output %q, want daemon in /local", out)
+	if out := a.logs(t, s.ID, "t", "stdout"); out != "1\n/local\n" {
+		t.Errorf("output %q, want user 1 (daemon) in /local", out)
 	}
 }

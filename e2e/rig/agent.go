@@ -46,6 +46,8 @@ type Agent struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error // how the process ended, valid after done
+
+	allocs map[string]bool // IDs of allocations that it has had
 }
 
 // Ports are the ports an agent was given.
@@ -60,7 +62,7 @@ var counter atomic.Int64
 func New(opts Options) (*Agent, error) {
 	var id [4]byte
 	rand.Read(id[:])
-	a := &Agent{Mark: "serai-e2e-" + hex.EncodeToString(id[:]), opts: opts, Dir: opts.Dir}
+	a := &Agent{Mark: "serai-e2e-" + hex.EncodeToString(id[:]), opts: opts, Dir: opts.Dir, allocs: map[string]bool{}}
 	if a.Dir == "" {
 		dir, err := os.MkdirTemp("", a.Mark+"-")
 		if err != nil {
@@ -144,14 +146,13 @@ server {
 }
 client {
   enabled          = %t
-  cgroup_parent    = "/%s"
   min_dynamic_port = %d
   max_dynamic_port = %d
 }
 plugin "raw_exec" {
   config { enabled = true }
 }
-`, a.Mark, data, a.Ports.HTTP, a.Ports.RPC, a.Ports.Serf, !a.opts.NoClient, a.Mark, a.Ports.MinDynamic, a.Ports.MinDynamic+149)
+`, a.Mark, data, a.Ports.HTTP, a.Ports.RPC, a.Ports.Serf, !a.opts.NoClient, a.Ports.MinDynamic, a.Ports.MinDynamic+149)
 }
 
 // Launch starts the process and does not wait for it to be ready.
@@ -241,6 +242,7 @@ func (a *Agent) Signal(s syscall.Signal) error {
 
 // Kill ends the agent with SIGKILL and waits for its end. What it started lives on.
 func (a *Agent) Kill() error {
+	a.remember()
 	if err := a.Signal(syscall.SIGKILL); err != nil {
 		return err
 	}
@@ -250,6 +252,7 @@ func (a *Agent) Kill() error {
 
 // Stop sends a signal and gives the exit code; the process has 30 seconds.
 func (a *Agent) Stop(s syscall.Signal) (int, error) {
+	a.remember()
 	if err := a.Signal(s); err != nil {
 		return -1, err
 	}

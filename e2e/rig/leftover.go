@@ -2,6 +2,8 @@ package rig
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,11 +21,12 @@ type Process struct {
 	Kind    string // agent, host (of a driver) or task
 }
 
-// Processes lists all that belongs to the agent: what has its mark in the
-// environment, is in a cgroup of it, or has its root or working directory
-// beneath the agent's.
+// Processes lists all that belongs to the agent: what has its mark or its
+// directory in the environment, is in a cgroup of one of its allocations, or has
+// its root or working directory beneath the agent's.
 func (a *Agent) Processes() []Process {
 	var all []Process
+	a.remember()
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
@@ -44,8 +47,9 @@ func (a *Agent) process(pid int) (Process, bool) {
 	root, _ := os.Readlink(filepath.Join(dir, "root"))
 	cwd, _ := os.Readlink(filepath.Join(dir, "cwd"))
 	cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-	marked := bytes.Contains(env, []byte("SERAI_E2E_MARK="+a.Mark+"\x00"))
-	if !marked && !bytes.Contains(group, []byte("/"+a.Mark)) && !within(root, a.Dir) && !within(cwd, a.Dir) {
+	// A driver host has an environment of its own, in which the agent's directory is.
+	marked := bytes.Contains(env, []byte("SERAI_E2E_MARK="+a.Mark+"\x00")) || bytes.Contains(env, []byte("="+a.Dir+"/"))
+	if !marked && !a.owns(string(group)) && !within(root, a.Dir) && !within(cwd, a.Dir) {
 		return Process{}, false
 	}
 	if len(cmdline) == 0 { // a zombie, or gone
@@ -86,20 +90,50 @@ func (a *Agent) Mounts() []string {
 	return out
 }
 
-// Cgroups lists the cgroups of the agent in every hierarchy, deepest first.
+// remember learns which allocations the agent has, while it answers.
+func (a *Agent) remember() {
+	if a.cmd == nil || closed(a.Done()) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	text, err := a.get(ctx, "/v1/allocations?namespace=*")
+	var list []struct{ ID string }
+	if err != nil || json.Unmarshal(text, &list) != nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, alloc := range list {
+		a.allocs[alloc.ID] = true
+	}
+}
+
+// owns says whether a path of cgroups holds one of an allocation of the agent:
+// the name of such a group begins with the allocation's ID.
+func (a *Agent) owns(path string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, rest := range strings.Split(path, "/serai/")[1:] {
+		if len(rest) >= 36 && a.allocs[rest[:36]] {
+			return true
+		}
+	}
+	return false
+}
+
+// Cgroups lists the cgroups of the agent's tasks in every hierarchy.
 func (a *Agent) Cgroups() []string {
 	var out []string
+	a.remember()
 	for _, root := range hierarchies() {
-		base := filepath.Join(root, a.Mark)
-		filepath.WalkDir(base, func(path string, d os.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				out = append(out, path)
+		entries, _ := os.ReadDir(filepath.Join(root, "serai"))
+		for _, e := range entries {
+			if dir := filepath.Join(root, "serai", e.Name()); e.IsDir() && a.owns(dir) {
+				out = append(out, dir)
 			}
-			return nil
-		})
+		}
 	}
-	slices.Sort(out)
-	slices.Reverse(out)
 	return out
 }
 
@@ -138,9 +172,7 @@ func (a *Agent) Leftovers() []string {
 		out = append(out, "mount "+m)
 	}
 	for _, c := range a.Cgroups() {
-		if filepath.Base(c) != a.Mark { // the parent itself may stay: other tasks may come
-			out = append(out, "cgroup "+c)
-		}
+		out = append(out, "cgroup "+c)
 	}
 	return out
 }
@@ -148,7 +180,8 @@ func (a *Agent) Leftovers() []string {
 // Destroy ends and removes all that is left of the agent, whatever state it is
 // in. It tells what it could not remove.
 func (a *Agent) Destroy() error {
-	if a.cmd != nil && !closed(a.done) {
+	a.remember()
+	if a.cmd != nil && !closed(a.Done()) {
 		a.Kill()
 	}
 	deadline := time.Now().Add(10 * time.Second)
