@@ -71,9 +71,6 @@ func (e *Endpoints) dryRun(v *state.View, job *api.Job, resp *api.JobPlanRespons
 	resp.Annotations = plan.Annotations
 	scheduler.Annotate(resp.Diff, plan.Annotations)
 	resp.FailedTGAllocs = plan.Eval.FailedTGAllocs
-	if resp.Diff != nil {
-		scheduler.Annotate(resp.Diff, plan.Annotations)
-	}
 	resp.CreatedEvals = append([]*api.Evaluation{plan.Eval}, plan.NewEvals...)
 	return nil
 }
