@@ -27,6 +27,14 @@ func (c *Client) setMetrics() {
 	gauge := func(v float64, name ...string) {
 		telemetry.GaugeWith(v, labels, append([]string{"client"}, name...)...)
 	}
+	c.allocMetrics(n.NodeResources, gauge)
+	hostMetrics(c.cfg.AllocDir, gauge)
+}
+
+// gauge sets one figure of this node.
+type gauge func(v float64, name ...string)
+
+func (c *Client) allocMetrics(r *api.NodeResources, gauge gauge) {
 	var running, pending, terminal int
 	var cpu, memory, disk int64
 	for _, e := range c.entries() {
@@ -50,13 +58,15 @@ func (c *Client) setMetrics() {
 	gauge(float64(pending), "allocations", "pending")
 	gauge(float64(pending), "allocations", "start")
 	gauge(float64(terminal), "allocations", "terminal")
-	r := n.NodeResources
 	gauge(float64(cpu), "allocated", "cpu")
 	gauge(float64(memory), "allocated", "memory")
 	gauge(float64(disk), "allocated", "disk")
 	gauge(float64(r.Cpu.CpuShares-cpu), "unallocated", "cpu")
 	gauge(float64(r.Memory.MemoryMB-memory), "unallocated", "memory")
 	gauge(float64(r.Disk.DiskMB-disk), "unallocated", "disk")
+}
+
+func hostMetrics(allocDir string, gauge gauge) {
 	gauge(float64(uptime()), "uptime")
 	if m, err := hostMemory(); err == nil {
 		gauge(float64(m.Total), "host", "memory", "total")
@@ -64,7 +74,7 @@ func (c *Client) setMetrics() {
 		gauge(float64(m.Used), "host", "memory", "used")
 		gauge(float64(m.Free), "host", "memory", "free")
 	}
-	if d, err := diskUsage(c.cfg.AllocDir); err == nil {
+	if d, err := diskUsage(allocDir); err == nil {
 		gauge(float64(d.Size), "host", "disk", "size")
 		gauge(float64(d.Used), "host", "disk", "used")
 		gauge(float64(d.Available), "host", "disk", "available")
