@@ -39,6 +39,9 @@ func (d *Driver) Info() drivers.Info {
 	}}
 }
 
+// Tasks returns how many tasks run and how many are known altogether.
+func (d *Driver) Tasks() (running, known int) { return d.tasks.Count((*task).running) }
+
 // ConfigSchema implements drivers.Driver.
 func (d *Driver) ConfigSchema() *drivers.Schema { return configSchema }
 

@@ -26,7 +26,12 @@ func Serve(d drivers.Driver) {
 			basePlugin:   &servedBase{impl: &server{impl: d}},
 			driverPlugin: &servedDriver{impl: &server{impl: d}},
 		},
-		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server { return grpc.NewServer(opts...) },
+		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
+			if l := newLinger(d); l != nil {
+				opts = append(opts, grpc.StatsHandler(l))
+			}
+			return grpc.NewServer(opts...)
+		},
 		// The library's own messages are of no use to an operator.
 		Logger: hclog.New(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Off}),
 	})

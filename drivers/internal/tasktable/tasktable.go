@@ -51,9 +51,14 @@ func (t *Table[T]) Delete(id string) {
 	delete(t.tasks, id)
 }
 
-// Len is the number of tasks.
-func (t *Table[T]) Len() int {
+// Count returns how many tasks there are, and how many of them are so.
+func (t *Table[T]) Count(so func(T) bool) (some, all int) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return len(t.tasks)
+	for _, task := range t.tasks {
+		if so(task) {
+			some++
+		}
+	}
+	return some, len(t.tasks)
 }

@@ -1,0 +1,62 @@
+package plugin
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/stats"
+
+	"github.com/seraihq/serai/drivers"
+)
+
+// tasked is a driver with so many tasks.
+type tasked struct {
+	drivers.Driver
+	running, known int
+}
+
+func (t *tasked) Tasks() (running, known int) { return t.running, t.known }
+
+func TestLinger(t *testing.T) {
+	for name, c := range map[string]struct {
+		driver tasked
+		want   time.Duration // 0: never within a month
+	}{
+		"no tasks":   {tasked{}, lingerIdle},
+		"ended task": {tasked{known: 1}, lingerEnded},
+		"running":    {tasked{running: 1, known: 1}, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx := context.Background()
+			ends := make(chan time.Time, 1)
+			l := newLinger(&c.driver)
+			l.exit = func() {
+				select {
+				case ends <- time.Now():
+				default:
+				}
+			}
+			l.HandleConn(ctx, &stats.ConnBegin{})
+			time.Sleep(48 * time.Hour)
+			if len(ends) != 0 {
+				t.Fatalf("%s: ended though somebody is connected", name)
+			}
+			l.HandleConn(ctx, &stats.ConnEnd{})
+			began := time.Now()
+			time.Sleep(30 * 24 * time.Hour)
+			l.timer.Stop()
+			var ended time.Duration
+			if len(ends) > 0 {
+				ended = (<-ends).Sub(began)
+			}
+			if ended < c.want || ended > c.want+lingerIdle || (c.want == 0 && ended != 0) {
+				t.Errorf("%s: ended after %v, want %v", name, ended, c.want)
+			}
+		})
+	}
+	if newLinger(struct{ drivers.Driver }{}) != nil {
+		t.Error("a driver that cannot say lingers")
+	}
+}
