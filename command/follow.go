@@ -217,7 +217,7 @@ func (f *follower) changes() {
 				continue
 			}
 			fallthrough
-		case known && old != state:
+		case known && old != state && (a.ClientStatus != api.AllocClientPending || restarting(a)):
 			f.say("   ", "Allocation %q is %s", id(a.ID, f.verbose), state)
 		}
 	}
