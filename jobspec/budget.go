@@ -74,14 +74,17 @@ func (b *budget) block() {
 	}
 }
 
-// value pays for a value that has been made.
-func (b *budget) value(v cty.Value) {
+// value pays for a value that has been made and gives its size.
+func (b *budget) value(v cty.Value) int {
 	size := b.sizeOf(v, maxValue, 0)
 	if size > maxValue {
-		b.stop("a value is larger than %d MiB", maxValue>>20)
+		b.tooLarge()
 	}
 	b.charge(stepCost + size)
+	return size
 }
+
+func (b *budget) tooLarge() { b.stop("a value is larger than %d MiB", maxValue>>20) }
 
 // unify pays for finding one type for all elements of a tuple or object, which
 // the library does by comparing each with each.

@@ -16,6 +16,8 @@ type metered struct {
 	hclsyntax.Expression
 	budget   *budget
 	argument bool // of a function, which may have to find one type for all elements
+	whole    *int // of a template: size of its parts so far
+	part     *int // of a part: that of its template
 }
 
 // UnwrapExpression lets the library look at the expression itself.
@@ -24,14 +26,22 @@ func (m *metered) UnwrapExpression() hcl.Expression { return m.Expression }
 // Value evaluates the expression.
 func (m *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	m.budget.charge(stepCost)
+	if m.whole != nil {
+		*m.whole = 0
+	}
 	v, diags := m.Expression.Value(ctx)
 	m.budget.again()
 	if len(diags) > 0 {
 		m.budget.charge(len(diags) * problemCost)
 	}
-	m.budget.value(v)
+	size := m.budget.value(v)
 	if m.argument {
 		m.budget.unify(v)
+	}
+	if m.part != nil {
+		if *m.part += size; *m.part > maxValue {
+			m.budget.tooLarge()
+		}
 	}
 	return v, diags
 }
@@ -239,15 +249,27 @@ func (e *evaluator) wrap(x hclsyntax.Expression, text []byte, inText bool) hclsy
 	case *hclsyntax.UnaryOpExpr:
 		sub(&n.Val)
 	case *hclsyntax.TemplateExpr:
-		for i := range n.Parts {
-			n.Parts[i] = e.wrap(n.Parts[i], text, true)
-		}
+		return e.wrapTemplate(n, text)
 	case *hclsyntax.TemplateJoinExpr:
 		sub(&n.Tuple)
 	case *hclsyntax.TemplateWrapExpr:
 		n.Wrapped = e.wrap(n.Wrapped, text, true)
 	}
 	return &metered{Expression: x, budget: e.budget}
+}
+
+// wrapTemplate wraps a template and its parts, which share a bound: the library
+// puts the text together before its size can be seen.
+func (e *evaluator) wrapTemplate(n *hclsyntax.TemplateExpr, text []byte) hclsyntax.Expression {
+	sum := new(int)
+	for i := range n.Parts {
+		if done, ok := n.Parts[i].(*metered); ok {
+			sum = done.part // evaluated before, by a dynamic block
+			break
+		}
+		n.Parts[i] = &metered{Expression: e.wrap(n.Parts[i], text, true), budget: e.budget, part: sum}
+	}
+	return &metered{Expression: n, budget: e.budget, whole: sum}
 }
 
 func sourceText(rng hcl.Range, text []byte) string {

@@ -34,10 +34,19 @@ func (b *budget) call(name string, args []cty.Value) {
 		read, largest = read+n, max(largest, n)
 	}
 	b.charge(stepCost + 2*read)
-	if cost, ok := costs[name]; ok {
-		b.charge(int(min(cost(b, callArgs{args, largest}), math.MaxInt32)))
+	cost, ok := costs[name]
+	if !ok {
+		return
 	}
+	n := cost(b, callArgs{args, largest})
+	if makesText[name] && n > maxValue {
+		b.tooLarge()
+	}
+	b.charge(int(min(n, math.MaxInt32)))
 }
+
+// makesText names the functions whose cost is the size of the text they make.
+var makesText = map[string]bool{"format": true, "join": true, "replace": true, "indent": true}
 
 // callArgs are the arguments of a call.
 type callArgs struct {
@@ -176,6 +185,9 @@ func regexReplaceCost(b *budget, a callArgs) int64 {
 		if re, err := regexp.Compile(pattern); err == nil && len(text) < 1<<20 {
 			made = int64(len(re.FindAllStringIndex(text, -1)))*int64(len(with)) + int64(strings.Count(with, "$"))*int64(len(text))
 		}
+	}
+	if made > maxValue {
+		b.tooLarge()
 	}
 	return work + made
 }

@@ -129,3 +129,16 @@ job "a" {
 		t.Error(r.Warnings)
 	}
 }
+
+// The same expression, evaluated often, does not add up to one large text.
+func TestDynamicContentIsEvaluatedAfresh(t *testing.T) {
+	src := "job \"a\" {\n  group \"g\" {\n    dynamic \"task\" {\n      for_each = range(100)\n      labels = [\"t${task.value}\"]\n      content {\n        driver = \"exec\"\n        env {\n          X = \"" +
+		strings.Repeat("x", 50_000) + "${task.value}\"\n        }\n      }\n    }\n  }\n}\n"
+	r, err := Parse(context.Background(), Source{Name: "a.hcl", Data: []byte(src)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tasks := r.Job.TaskGroups[0].Tasks; len(tasks) != 100 || !strings.HasSuffix(tasks[99].Env["X"], "x99") || tasks[99].Name != "t99" {
+		t.Error(len(tasks))
+	}
+}
