@@ -79,7 +79,7 @@ func testNotFound(t *testing.T, s Subject) {
 	j := newJob(t, s, config)
 	_, err := d.Start(t.Context(), j.TaskConfig)
 	se, ok := errors.AsType[*drivers.StartError](err)
-	if !ok || se.ExitCode != drivers.ExitCommandNotFound || se.Recoverable || !strings.Contains(err.Error(), "no-such-program") {
+	if !ok || se.ExitCode != drivers.ExitCommandNotFound || se.Recoverable || !tells(err, "no-such-program") {
 		t.Errorf("%#v", err)
 	}
 	if _, err := d.Inspect(t.Context(), j.ID); !errors.Is(err, drivers.ErrTaskNotFound) {

@@ -3,7 +3,6 @@ package drivertest
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -74,7 +73,7 @@ func testConfig(t *testing.T, s Subject) {
 	j := newJob(t, s, s.task(Mocked{}))
 	j.Config["no_such_option"] = 1
 	_, err := d.Start(t.Context(), j.TaskConfig)
-	if err == nil || !strings.Contains(err.Error(), "no_such_option") {
+	if err == nil || !tells(err, "no_such_option") {
 		t.Errorf("unknown option: %v", err)
 	}
 	if drivers.IsRecoverable(err) {
@@ -164,7 +163,7 @@ func testUnknown(t *testing.T, s Subject) {
 	_, inspectErr := d.Inspect(t.Context(), id)
 	stopErr := d.Stop(t.Context(), id, 0, "")
 	for what, err := range map[string]error{"wait": waitErr, "inspect": inspectErr, "stop": stopErr} {
-		if !errors.Is(err, drivers.ErrTaskNotFound) || !strings.Contains(err.Error(), id) {
+		if !errors.Is(err, drivers.ErrTaskNotFound) || !tells(err, id) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

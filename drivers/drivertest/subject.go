@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -159,3 +161,6 @@ func wait(t *testing.T, d drivers.Driver, id string) drivers.ExitResult {
 	}
 	return r
 }
+
+// tells is whether an error names what it is about, so that a reader can find it. Kinds are compared with errors.Is.
+func tells(err error, about string) bool { return strings.Contains(fmt.Sprint(err), about) }

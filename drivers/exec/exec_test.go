@@ -186,7 +186,7 @@ func TestIsolation(t *testing.T) {
 	d := driver(t, nil)
 	r := newRun(t, d, `echo pid $$; echo fds $(ls /proc/self/fd | wc -l); echo procs $(ls /proc | grep -c '^[0-9]'); pwd
 		touch /usr/x /etc/x /x 2>&1; test -e /etc/shadow && echo shadow; echo a > /alloc/f && echo b > /local/f && echo c > /secrets/f && echo d > /tmp/f && echo written
-		echo x > /proc/sysrq-trigger; cat /proc/kcore | head -c 1; ls /root /home /var /work 2>&1; kill -0 1 && echo one; ls /dev | tr '\n' ' '; mount -t tmpfs x /tmp; unshare -U true; echo end`)
+		echo x > /proc/sysrq-trigger; cat /proc/kcore | head -c 1; ls /root /home /var 2>&1; kill -0 1 && echo one; ls /dev | tr '\n' ' '; mount -t tmpfs x /tmp; unshare -U true; echo end`)
 	r.finish()
 	r.expect("pid 1\n", "fds 4\n", "\n/\n", "written", "end")
 	for _, bad := range []string{"shadow\n", "x: OK"} {
@@ -237,7 +237,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		r := newRun(t, d, "true")
 		// A link that leads out of the root on the host leads nowhere inside.
-		if err := os.Symlink("/work/../root/.profile", filepath.Join(r.task.TaskDir().Local, "link")); err != nil {
+		if err := os.Symlink("/srv/../root/.profile", filepath.Join(r.task.TaskDir().Local, "link")); err != nil {
 			t.Fatal(err)
 		}
 		c.change(r.task)

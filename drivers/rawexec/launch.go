@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -47,9 +48,6 @@ func (d *Driver) plan(cfg *drivers.TaskConfig, settings config) (plan, error) {
 	if cfg.Network != nil {
 		p.netns = cfg.Network.Path
 	}
-	if p.env, err = command.Environ(cfg.Environ(), append(settings.DeniedEnvvars, c.DeniedEnvvars...)); err != nil {
-		return p, err
-	}
 	if p.dir, err = workDir(cfg, c.WorkDir); err != nil {
 		return p, err
 	}
@@ -59,6 +57,10 @@ func (d *Driver) plan(cfg *drivers.TaskConfig, settings config) (plan, error) {
 			return p, err
 		}
 		p.creds = &creds
+	}
+	denied := slices.Concat(settings.DeniedEnvvars, c.DeniedEnvvars)
+	if p.env, err = command.Environ(cfg.Environ(), denied, p.creds); err != nil {
+		return p, err
 	}
 	p.who = user.Credentials{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}
 	if p.creds != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/internal/user"
 )
 
 // inherited are the variables of the host that a task may see: where programs are, whose home it is, which language and time.
@@ -64,17 +66,22 @@ func executable(name, file, where string) error {
 	return nil
 }
 
-// Environ is the environment of a task on the host: the few variables it inherits, its own on top, without those that match a denied pattern.
-func Environ(own map[string]string, denied []string) ([]string, error) {
+// Environ is the environment of a task on the host: the few variables it inherits (without those that match a denied pattern), those that say
+// who it is when it runs as another user than the agent, and its own on top.
+func Environ(own map[string]string, denied []string, as *user.Credentials) ([]string, error) {
 	merged := map[string]string{}
 	for _, k := range inherited {
 		if v, ok := os.LookupEnv(k); ok && !matches(denied, k) {
 			merged[k] = v
 		}
 	}
-	for k, v := range own {
-		merged[k] = v
+	if as != nil {
+		maps.DeleteFunc(merged, func(k, _ string) bool { return k == "HOME" || k == "USER" || k == "LOGNAME" || k == "SHELL" })
+		if as.Name != "" {
+			merged["HOME"], merged["USER"], merged["LOGNAME"] = as.Home, as.Name, as.Name
+		}
 	}
+	maps.Copy(merged, own)
 	return List(merged)
 }
 
