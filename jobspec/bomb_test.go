@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +27,13 @@ func chain(n int, first, next string) string {
 		fmt.Fprintf(&b, "  l%d = %s\n", i, strings.ReplaceAll(next, "@", fmt.Sprintf("local.l%d", i-1)))
 	}
 	return b.String()
+}
+
+// reversed declares locals before those they need.
+func reversed(locals string) string {
+	lines := strings.Split(strings.TrimSuffix(locals, "\n"), "\n")
+	slices.Reverse(lines)
+	return strings.Join(lines, "\n") + "\n"
 }
 
 func nestedDynamic(levels, width int) string {
@@ -91,7 +99,7 @@ var bombs = map[string]string{
 	"dynamic":            nestedDynamic(4, 1000),
 	"dynamic nested 20":  nestedDynamic(18, 10),
 	"dynamic groups":     "job \"a\" {\n  dynamic \"group\" {\n    for_each = setproduct(range(1000), range(30))\n    labels = [\"g\"]\n    content {\n      task \"t\" {\n        driver = \"exec\"\n      }\n    }\n  }\n}\n",
-	"locals chain":       withLocals(chain(9000, "1", "@ + 1"), "local.l8999"),
+	"locals chain":       withLocals(reversed(chain(9000, "1", "@ + 1")), "local.l8999"),
 	"locals cycle":       withLocals("  a = local.b\n  b = local.a\n", "local.a"),
 	"self":               withLocals("  a = [for i in range(2) : local.a]\n", "local.a"),
 	"brackets":           inJob(strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000)),

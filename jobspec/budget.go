@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/seraihq/serai/internal/hclx"
 	"github.com/zclconf/go-cty/cty"
 )
@@ -31,8 +32,9 @@ type budget struct {
 	left   int
 	steps  int
 	blocks int
-	over   *exceeded    // set once; from then on everything stops
-	at     hclx.Problem // place of what is evaluated
+	over   *exceeded  // set once; from then on everything stops
+	file   *hclx.File // of what is evaluated
+	at     hcl.Range  // place of what is evaluated
 }
 
 func newBudget(ctx context.Context) *budget {

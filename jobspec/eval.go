@@ -152,7 +152,7 @@ type evaluator struct {
 // value evaluates an expression of the source. text is what its ranges count
 // in; at is where it stands when that is not the file.
 func (e *evaluator) value(x expression, scope *hcl.EvalContext) (cty.Value, hclx.Problems) {
-	e.budget.at = e.file.At(x.at, "")
+	e.budget.file, e.budget.at = e.file, x.at
 	v, diags := e.wrap(x.Expression, x.text, false).Value(scope)
 	if diags.HasErrors() {
 		return cty.DynamicVal, e.problems(diags, x)

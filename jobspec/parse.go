@@ -12,7 +12,7 @@ import (
 )
 
 // sourceLimits bound a job file before it is parsed.
-var sourceLimits = hclx.Limits{Bytes: 1 << 20, Depth: 64, Chain: 256, Tokens: 60_000}
+var sourceLimits = hclx.Limits{Bytes: 1 << 20, Depth: 64, Chain: 256, Tokens: 100_000}
 
 func (s Source) limits() hclx.Limits {
 	l := sourceLimits
@@ -40,8 +40,10 @@ func Parse(ctx context.Context, src Source) (result *Result, err error) {
 		switch r := recover().(type) {
 		case nil:
 		case exceeded:
-			at := b.at
-			at.Message = r.reason
+			at := hclx.Problem{File: src.Name, Message: r.reason}
+			if b.file != nil {
+				at = b.file.At(b.at, "%s", r.reason)
+			}
 			result, err = nil, invalid(hclx.Problems{at})
 		default:
 			panic(r)

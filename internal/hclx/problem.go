@@ -1,6 +1,7 @@
 package hclx
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sort"
@@ -145,7 +146,7 @@ func (f *File) line(pos hcl.Pos) string {
 	if pos.Line == 0 || pos.Byte > len(f.Source) || pos.Byte < 0 {
 		return ""
 	}
-	start := strings.LastIndexByte(string(f.Source[:pos.Byte]), '\n') + 1
+	start := bytes.LastIndexByte(f.Source[:pos.Byte], '\n') + 1
 	end := start
 	for end < len(f.Source) && f.Source[end] != '\n' && end-start < 4*maxSourceLine {
 		end++
