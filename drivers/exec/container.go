@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -84,10 +83,7 @@ func credentials(name string, settings config) (user.Credentials, error) {
 // container describes the container to libcontainer.
 func (d *Driver) container(task *drivers.TaskConfig, settings config, c taskConfig, caps []string) (*configs.Config, view, error) {
 	mounts, v := chroot(settings, task)
-	own, err := generated(task, v)
-	if err != nil {
-		return nil, nil, err
-	}
+	own := ownFiles(task, v)
 	asked, err := jobMounts(task.Mounts, v)
 	if err != nil {
 		return nil, nil, err
@@ -224,13 +220,12 @@ func ids(list []uint32) []int {
 	return out
 }
 
-// containerID makes a task ID into one that libcontainer accepts.
+// containerID makes a task ID into one that libcontainer accepts: the name of its group, with nothing but letters, digits and a few signs.
 func containerID(taskID string) string {
-	id := strings.Map(func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", r) {
 			return r
 		}
 		return '_'
-	}, taskID)
-	return "t" + strconv.Itoa(len(taskID)) + "-" + id[:min(len(id), 200)]
+	}, cgroup.Name(taskID))
 }

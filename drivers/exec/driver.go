@@ -133,6 +133,9 @@ func cleanup(t *supervise.Task) func(context.Context) error {
 
 // removeContainer removes the container of a task that has ended.
 func removeContainer(taskID string) error {
+	if err := removeFiles(taskID); err != nil {
+		return fmt.Errorf("container: %w", err)
+	}
 	c, err := libcontainer.Load(stateDir, containerID(taskID))
 	if errors.Is(err, libcontainer.ErrNotExist) {
 		return nil

@@ -21,12 +21,12 @@ import (
 
 // launch makes the task's container and starts its program in it.
 func (d *Driver) launch(ctx context.Context, cfg *drivers.TaskConfig, p *plan) (*supervise.Task, *process.Process, error) {
-	stdout, err := stdio.ForTask(cfg.StdoutPath, int(p.creds.UID), int(p.creds.GID))
+	stdout, err := stdio.ForTask(cfg.AllocDir, cfg.StdoutPath, int(p.creds.UID), int(p.creds.GID))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer stdout.Close()
-	stderr, err := stdio.ForTask(cfg.StderrPath, int(p.creds.UID), int(p.creds.GID))
+	stderr, err := stdio.ForTask(cfg.AllocDir, cfg.StderrPath, int(p.creds.UID), int(p.creds.GID))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -34,8 +34,12 @@ func (d *Driver) launch(ctx context.Context, cfg *drivers.TaskConfig, p *plan) (
 	if err := d.clear(ctx, cfg.ID); err != nil {
 		return nil, nil, err
 	}
+	if err := writeFiles(cfg); err != nil {
+		return nil, nil, err
+	}
 	c, err := libcontainer.Create(stateDir, containerID(cfg.ID), p.config)
 	if err != nil {
+		_ = removeFiles(cfg.ID)
 		return nil, nil, fmt.Errorf("container: %w", err)
 	}
 	t := &supervise.Task{ID: cfg.ID, Name: cfg.Name, Config: cfg}
@@ -44,6 +48,7 @@ func (d *Driver) launch(ctx context.Context, cfg *drivers.TaskConfig, p *plan) (
 	if err != nil {
 		_ = t.State.Group.Kill(context.WithoutCancel(ctx))
 		_ = c.Destroy()
+		_ = removeFiles(cfg.ID)
 		return nil, nil, err
 	}
 	return t, proc, nil

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -112,39 +111,53 @@ func jobMounts(list []drivers.Mount, v view) ([]*configs.Mount, error) {
 	return out, nil
 }
 
-// generated writes the files of /etc that are this task's own, and returns their mounts.
-func generated(task *drivers.TaskConfig, v view) ([]*configs.Mount, error) {
+// filesDir is where the files of /etc that are a task's own lie: not in the task's directory, where it could put a link in their place.
+const filesDir = "/run/serai/exec-files"
+
+// ownFiles returns the mounts of the files of /etc that are this task's own.
+func ownFiles(task *drivers.TaskConfig, v view) []*configs.Mount {
+	var out []*configs.Mount
+	for name := range fileTexts(task) {
+		host := filepath.Join(filesDir, containerID(task.ID), name)
+		v["/etc/"+name] = host
+		out = append(out, &configs.Mount{Source: host, Destination: "/etc/" + name, Device: "bind", Flags: readonlyBind})
+	}
+	return out
+}
+
+// writeFiles writes them before the task starts, removeFiles removes them after it.
+func writeFiles(task *drivers.TaskConfig) error {
+	texts := fileTexts(task)
+	if len(texts) == 0 {
+		return nil
+	}
+	dir := filepath.Join(filesDir, containerID(task.ID))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("files of the task's /etc: %w", err)
+	}
+	for name, text := range texts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("/etc/%s of the task: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func removeFiles(taskID string) error {
+	return os.RemoveAll(filepath.Join(filesDir, containerID(taskID)))
+}
+
+func fileTexts(task *drivers.TaskConfig) map[string]string {
 	files := map[string]string{}
 	if d := task.DNS; d != nil && len(d.Servers)+len(d.Searches)+len(d.Options) > 0 {
 		files["resolv.conf"] = resolvConf(d)
 	}
 	if n := task.Network; n != nil && n.Hostname != "" {
-		files["hostname"] = n.Hostname + "\n"
-		files["hosts"] = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n" + orLoopback(n.Address) + " " + n.Hostname + "\n"
+		name := line(n.Hostname)
+		files["hostname"] = name + "\n"
+		files["hosts"] = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n" + orLoopback(line(n.Address)) + " " + name + "\n"
 	}
-	var out []*configs.Mount
-	for name, text := range files {
-		host := filepath.Join(task.TaskDir().Private, name)
-		if err := writeFile(host, text); err != nil {
-			return nil, fmt.Errorf("/etc/%s of the task: %w", name, err)
-		}
-		v["/etc/"+name] = host
-		out = append(out, &configs.Mount{Source: host, Destination: "/etc/" + name, Device: "bind", Flags: readonlyBind})
-	}
-	return out, nil
-}
-
-// writeFile replaces the file, whatever a task may have put in its place.
-func writeFile(name, text string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY|unix.O_NOFOLLOW, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Chmod(0o644), f.Close())
+	return files
 }
 
 func orLoopback(address string) string {

@@ -40,8 +40,8 @@ func newTask(cfg *drivers.TaskConfig, c taskConfig, started time.Time) (*task, e
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.quiet = cancel
-	t.write(ctx, cfg.StdoutPath, c.Stdout, c.StdoutRepeat, time.Duration(c.StdoutDuration))
-	t.write(ctx, cfg.StderrPath, c.Stderr, c.StderrRepeat, time.Duration(c.StderrDuration))
+	t.write(ctx, cfg.AllocDir, cfg.StdoutPath, c.Stdout, c.StdoutRepeat, time.Duration(c.StdoutDuration))
+	t.write(ctx, cfg.AllocDir, cfg.StderrPath, c.Stderr, c.StderrRepeat, time.Duration(c.StderrDuration))
 	t.after(time.Until(started.Add(time.Duration(c.RunFor))), c.result())
 	if c.PluginExitAfter > 0 {
 		time.AfterFunc(time.Duration(c.PluginExitAfter), func() { os.Exit(1) })
@@ -104,11 +104,11 @@ func (t *task) running() bool {
 }
 
 // write puts text into the pipe 1 + repeat times. The goroutine ends with the task.
-func (t *task) write(ctx context.Context, path, text string, repeat int, every time.Duration) {
+func (t *task) write(ctx context.Context, root, path, text string, repeat int, every time.Duration) {
 	if text == "" || path == "" {
 		return
 	}
-	f, err := stdio.Open(path)
+	f, err := stdio.Open(root, path)
 	if err != nil {
 		return
 	}

@@ -96,12 +96,12 @@ func workDir(cfg *drivers.TaskConfig, dir string) (string, error) {
 
 // launch starts the task's process inside its group.
 func (d *Driver) launch(ctx context.Context, cfg *drivers.TaskConfig, p plan) (t *supervise.Task, proc *process.Process, err error) {
-	stdout, err := stdio.ForTask(cfg.StdoutPath, int(p.who.UID), int(p.who.GID))
+	stdout, err := stdio.ForTask(cfg.AllocDir, cfg.StdoutPath, int(p.who.UID), int(p.who.GID))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer stdout.Close()
-	stderr, err := stdio.ForTask(cfg.StderrPath, int(p.who.UID), int(p.who.GID))
+	stderr, err := stdio.ForTask(cfg.AllocDir, cfg.StderrPath, int(p.who.UID), int(p.who.GID))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,6 +2,8 @@ package cgroup
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -33,7 +35,10 @@ type Limits struct {
 	Cpuset         string
 }
 
-// Name makes a task ID into the name of a group: no slashes, no dot in front, at most 200 bytes.
+// maxName is the longest name of a group: the kernel's limit for a file name leaves room for more.
+const maxName = 200
+
+// Name makes a task ID into the name of a group: no slashes, no dot in front, at most 200 bytes. A longer one ends in a hash of the ID.
 func Name(taskID string) string {
 	name := strings.Map(func(r rune) rune {
 		if r == '/' || r < ' ' || r > '~' {
@@ -47,7 +52,11 @@ func Name(taskID string) string {
 	if strings.HasPrefix(name, "cgroup.") {
 		name = "_" + name
 	}
-	return name[:min(len(name), 200)]
+	if len(name) > maxName {
+		sum := sha256.Sum256([]byte(taskID))
+		name = name[:maxName-17] + "-" + hex.EncodeToString(sum[:8])
+	}
+	return name
 }
 
 // Create makes the group of that name with the given v1 controllers (all that there are when none are given) and the v2 hierarchy. One that is

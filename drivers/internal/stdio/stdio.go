@@ -7,17 +7,18 @@ package stdio
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
 
-// Open opens the named pipe at path, which must be one: a symbolic link or any other file in its place is refused. An empty path is the null
-// device.
-func Open(path string) (*os.File, error) {
+// Open opens the named pipe at path, which must be one: a symbolic link or any other file in its place is refused. A path that lies below
+// root, the directory of an allocation, is followed through no link at all, for tasks can write there. An empty path is the null device.
+func Open(root, path string) (*os.File, error) {
 	if path == "" {
 		return os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	}
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	fd, err := open(root, path)
 	if err != nil {
 		return nil, fmt.Errorf("output pipe %s: %w", path, err)
 	}
@@ -33,10 +34,24 @@ func Open(path string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
+func open(root, path string) (int, error) {
+	const flags = unix.O_RDWR | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_NONBLOCK
+	rel, err := filepath.Rel(root, path)
+	if root == "" || err != nil || !filepath.IsLocal(rel) {
+		return unix.Open(path, flags, 0)
+	}
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(dir)
+	return unix.Openat2(dir, rel, &unix.OpenHow{Flags: flags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS})
+}
+
 // ForTask opens the pipe at path as a file for a task, which expects it to block, and gives it to the task's user: programs open /dev/stdout
 // anew, and the kernel then asks whose it is.
-func ForTask(path string, uid, gid int) (*os.File, error) {
-	f, err := Open(path)
+func ForTask(root, path string, uid, gid int) (*os.File, error) {
+	f, err := Open(root, path)
 	if err != nil || path == "" {
 		return f, err
 	}

@@ -13,7 +13,7 @@ func TestForTask(t *testing.T) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := ForTask(path, os.Geteuid(), os.Getegid())
+	f, err := ForTask(filepath.Dir(path), path, os.Geteuid(), os.Getegid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,13 +36,21 @@ func TestRefused(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{link, file, dir, filepath.Join(dir, "none")} {
-		if f, err := ForTask(path, 0, 0); err == nil {
+	// A directory on the way that is a link, as a task can make of its log directory.
+	other := t.TempDir()
+	if err := unix.Mkfifo(filepath.Join(other, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(other, filepath.Join(dir, "logs")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(dir, "logs", "fifo"), link, file, dir, filepath.Join(dir, "none")} {
+		if f, err := ForTask(dir, path, 0, 0); err == nil {
 			_ = f.Close()
 			t.Errorf("%s was opened", path)
 		}
 	}
-	if f, err := ForTask("", 0, 0); err != nil || f.Name() != os.DevNull {
+	if f, err := ForTask(dir, "", 0, 0); err != nil || f.Name() != os.DevNull {
 		t.Errorf("no path: %v", err)
 	}
 }

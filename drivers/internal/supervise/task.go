@@ -65,7 +65,7 @@ func (t *Task) holdOutputs() {
 		if path == "" {
 			continue
 		}
-		if f, err := stdio.Open(path); err == nil {
+		if f, err := stdio.Open(t.Config.AllocDir, path); err == nil {
 			t.outputs = append(t.outputs, f)
 		}
 	}
