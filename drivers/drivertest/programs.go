@@ -150,6 +150,19 @@ func testPipeReplaced(t *testing.T, s Subject) {
 			t.Errorf("%s: written to", name)
 		}
 	}
+	// The directory of the pipes can be a link to another task's.
+	victim, j := newJob(t, s, nil), newJob(t, s, s.Script("echo stolen"))
+	logs := j.TaskDir().Logs
+	if err := os.Rename(logs, logs+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(victim.TaskDir().Logs, logs); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Start(t.Context(), j.TaskConfig); err == nil {
+		t.Error("started with the pipes of another task")
+		_ = d.Destroy(t.Context(), j.ID, true)
+	}
 }
 
 // testStrays: what a task leaves behind ends with it.

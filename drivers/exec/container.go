@@ -115,6 +115,16 @@ func (d *Driver) container(task *drivers.TaskConfig, settings config, c taskConf
 	return cfg, v, nil
 }
 
+// rootPropagation lets go of what the host unmounts; the task's own mounts reach the host only when the job has asked for one that does.
+func rootPropagation(mounts []drivers.Mount) int {
+	for _, m := range mounts {
+		if propagations[m.Propagation] == unix.MS_SHARED {
+			return unix.MS_SHARED | unix.MS_REC
+		}
+	}
+	return unix.MS_SLAVE | unix.MS_REC
+}
+
 func hostname(task *drivers.TaskConfig) string {
 	if task.Network != nil && task.Network.Hostname != "" {
 		return task.Network.Hostname

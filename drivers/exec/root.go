@@ -50,7 +50,7 @@ func chroot(settings config, task *drivers.TaskConfig) ([]*configs.Mount, view) 
 	}
 	v := view{"/": task.TaskDir().Root, "/alloc": task.TaskDir().Alloc}
 	mounts := []*configs.Mount{{Source: task.TaskDir().Alloc, Destination: "/alloc", Device: "bind",
-		Flags: unix.MS_BIND | unix.MS_REC | unix.MS_NOSUID | unix.MS_NODEV, PropagationFlags: []int{unix.MS_PRIVATE | unix.MS_REC}}}
+		Flags: unix.MS_BIND | unix.MS_REC | unix.MS_NOSUID | unix.MS_NODEV, PropagationFlags: []int{unix.MS_SLAVE | unix.MS_REC}}}
 	for host, inside := range pairs {
 		if _, err := os.Stat(host); err != nil {
 			continue
@@ -58,7 +58,7 @@ func chroot(settings config, task *drivers.TaskConfig) ([]*configs.Mount, view) 
 		inside = path.Clean(inside)
 		v[inside] = host
 		mounts = append(mounts, &configs.Mount{Source: host, Destination: inside, Device: "bind", Flags: readonlyBind,
-			PropagationFlags: []int{unix.MS_PRIVATE | unix.MS_REC}})
+			PropagationFlags: []int{unix.MS_SLAVE | unix.MS_REC}})
 	}
 	// A path comes before what lies below it.
 	slices.SortFunc(mounts, func(a, b *configs.Mount) int { return cmp.Compare(a.Destination, b.Destination) })
