@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/seraihq/serai/drivers"
 	hiddenmodes "github.com/seraihq/serai/drivers/host"
 	"github.com/seraihq/serai/drivers/mock"
@@ -27,7 +29,7 @@ func TestMain(m *testing.M) {
 	if hiddenmodes.Main(os.Args) {
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // external is a driver with a name of its own.

@@ -68,7 +68,8 @@ func RemoveAll(dir string, tasks ...string) error {
 	defer root.Close()
 	name := filepath.Base(dir)
 	for _, task := range tasks {
-		unmountSecrets(root, name+"/"+task+"/secrets")
+		// What stays keeps the directory from being removed, and is told then.
+		_ = unmountSecrets(root, name+"/"+task+"/secrets")
 	}
 	if err = root.RemoveAll(name); err == nil || !errors.Is(err, unix.EBUSY) {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/files"
 )
 
@@ -37,15 +38,22 @@ func mountSecrets(root *files.Root, path string, sizeMB, uid, gid int) error {
 	return nil
 }
 
-// unmountSecrets undoes mountSecrets; where nothing is mounted it does nothing.
-func unmountSecrets(root *files.Root, path string) {
+// unmountSecrets undoes mountSecrets; where nothing is mounted, or nothing is
+// left, it does nothing.
+func unmountSecrets(root *files.Root, path string) error {
 	dir, err := root.OpenDirectory(path)
+	if errors.Is(err, api.ErrNotFound) {
+		return nil
+	}
 	if err != nil {
-		return
+		return err
 	}
 	defer dir.Close()
-	// What stays mounted keeps the directory from being removed, and is told then.
-	_ = unix.Unmount("/proc/self/fd/"+strconv.Itoa(int(dir.Fd())), unix.MNT_DETACH)
+	err = unix.Unmount("/proc/self/fd/"+strconv.Itoa(int(dir.Fd())), unix.MNT_DETACH)
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("unmount secrets of %q: %w", path, err)
+	}
+	return nil
 }
 
 // unmountBeneath unmounts what is mounted beneath a directory, the deepest first.

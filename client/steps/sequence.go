@@ -21,7 +21,9 @@ type In struct {
 	Logger *slog.Logger
 	Logs   *logs.Collector
 	// Restored: the step stood when the agent was last up, and the task may run.
+	// Before is what it left then.
 	Restored bool
+	Before   Result
 }
 
 // Result is what a step leaves for its Down, kept over a restart of the agent.
@@ -77,7 +79,7 @@ func (s *Sequence) Up(ctx context.Context, in *In) error {
 		e := s.entries[s.up]
 		name := e.Step.Name()
 		at := *in
-		_, at.Restored = s.results[name]
+		at.Before, at.Restored = s.results[name]
 		out, err := e.run(ctx, func(ctx context.Context) (Result, error) { return e.Step.Up(ctx, &at) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)

@@ -18,6 +18,13 @@ const defaultSecretsMB = 1
 // defaultUser is whom tasks of isolating drivers run as when the job names nobody.
 const defaultUser = "nobody"
 
+// Keys of what TaskDir leaves: identities of directories, without and with what
+// is mounted on them.
+const (
+	keySecrets = "secrets"
+	keyMount   = "secrets_mount"
+)
+
 // TaskDir makes a task's directories: <alloc>/<task>/{local,secrets,private,tmp}.
 // Where the agent is root, secrets are in memory (tmpfs), and neither programs
 // nor devices in there work.
@@ -55,22 +62,37 @@ func (TaskDir) Up(_ context.Context, in *In) (Result, error) {
 		}
 	}
 	out := Result{}
-	if err := guard(root, out, "secrets", name+"/secrets"); err != nil {
+	secrets := name + "/secrets"
+	if err := guard(root, out, keySecrets, secrets); err != nil {
 		return nil, err
 	}
-	if !in.Restored && os.Geteuid() == 0 {
-		if err := mountSecrets(root, name+"/secrets", secretsMB(in), uid, gid); err != nil {
+	// A mount of an earlier agent stands, unless the machine was started anew.
+	if os.Geteuid() == 0 && (!in.Restored || out[keySecrets] != in.Before[keyMount]) {
+		if err := mountSecrets(root, secrets, secretsMB(in), uid, gid); err != nil {
 			return nil, err
 		}
+	} else if in.Restored {
+		out[keySecrets] = in.Before[keySecrets]
 	}
-	if err := guard(root, out, "secrets_mount", name+"/secrets"); err != nil {
+	if err := guard(root, out, keyMount, secrets); err != nil {
 		return nil, err
 	}
 	return out, guard(root, out, "private", name+"/private")
 }
 
-// Down implements Step: the directories stay until the allocation is collected.
-func (TaskDir) Down(context.Context, *In, Result) error { return nil }
+// Down implements Step: secrets end with their task; the directories stay until
+// the allocation is collected.
+func (TaskDir) Down(_ context.Context, in *In, out Result) error {
+	if out[keyMount] == out[keySecrets] {
+		return nil
+	}
+	root, err := files.Open(in.Dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return unmountSecrets(root, in.Task.Name+"/secrets")
+}
 
 // guard notes a directory's identity.
 func guard(root *files.Root, out Result, key, path string) error {
