@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/internal/telemetry"
+	"github.com/seraihq/serai/server/state"
 )
 
 const measureEvery = 5 * time.Second
@@ -43,4 +44,23 @@ func (s *Server) gauges() {
 		}
 	}
 	gauge(heartbeats, "heartbeat", "active")
+	summaries(v)
+}
+
+// summaries tells how the allocations of each job are, by group.
+func summaries(v *state.View) {
+	for s := range v.JobSummaries() {
+		for group, n := range s.Summary {
+			labels := []telemetry.Label{{Name: "job", Value: s.JobID}, {Name: "task_group", Value: group}, {Name: "namespace", Value: s.Namespace}}
+			for _, g := range []struct {
+				name  string
+				count int
+			}{
+				{"queued", n.Queued}, {"complete", n.Complete}, {"failed", n.Failed}, {"running", n.Running},
+				{"starting", n.Starting}, {"lost", n.Lost}, {"unknown", n.Unknown},
+			} {
+				telemetry.GaugeWith(float64(g.count), labels, "nomad", "job_summary", g.name)
+			}
+		}
+	}
 }
