@@ -88,8 +88,13 @@ func (a *agent) launch(t *testing.T) {
 }
 
 // leavesNothing stops the agent in order and fails the test for what remains.
+// Allocations that are over keep their directories, secrets mounted, until they
+// are collected: that is done first.
 func (a *agent) leavesNothing(t *testing.T, s syscall.Signal) {
 	t.Helper()
+	if r := a.do(t, http.MethodGet, "/v1/client/gc", nil); r.status != http.StatusOK {
+		t.Errorf("gc: %d %s", r.status, r.body)
+	}
 	if code, err := a.Stop(s); err != nil || code != 0 {
 		t.Errorf("%v: exit code %d, %v; want 0", s, code, err)
 	}

@@ -126,7 +126,7 @@ func TestBlockingQuery(t *testing.T) {
 	t.Parallel()
 	a := shared(t)
 	id := a.jobID(t)
-	a.register(t, oneGroup(id, "service", "count = 0", shell("t", "exec sleep 600")))
+	a.waitEval(t, a.register(t, oneGroup(id, "service", "count = 0", shell("t", "exec sleep 600"))).EvalID, "complete")
 	var job nomad.Job
 	h := a.get(t, "/v1/job/"+id, &job)
 	index := h.Get("X-Nomad-Index")
