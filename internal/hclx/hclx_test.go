@@ -145,3 +145,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Many quoted names and many problems cost time in proportion.
+func TestManyQuotedNames(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("a {\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&b, "\"q.%d\" = 1\n", i)
+	}
+	for range 10_000 {
+		b.WriteString("b = 1\n")
+	}
+	b.WriteString("\"q.7\" = 1\n}\n")
+	slow := time.AfterFunc(20*time.Second, func() { panic("slow") })
+	defer slow.Stop()
+	_, ps := Parse("many.hcl", []byte(b.String()), Limits{})
+	if len(ps) != 10_000 || !strings.Contains(ps[len(ps)-1].Error(), `"q.7"`) {
+		t.Fatalf("%d problems, the last is %v", len(ps), ps[len(ps)-1])
+	}
+}

@@ -25,6 +25,7 @@ func (f *File) mask(tokens hclsyntax.Tokens) []byte {
 	src := bytes.Clone(f.Source)
 	f.masked = map[string]string{}
 	standIn := map[string]string{} // so that the parser still sees duplicates
+	next := map[int]int{}          // by length: the first identifier that was not tried yet
 	for _, at := range quoted {
 		start, end := tokens[at].Range.Start.Byte, tokens[at+2].Range.End.Byte
 		raw := string(src[start:end])
@@ -34,7 +35,7 @@ func (f *File) mask(tokens hclsyntax.Tokens) []byte {
 		}
 		id, ok := standIn[raw]
 		if !ok {
-			if id, ok = identifier(end-start, taken); !ok {
+			if id, ok = identifier(end-start, taken, next); !ok {
 				continue
 			}
 			standIn[raw], taken[id], f.masked[id] = id, true, name
@@ -89,9 +90,11 @@ func quotedNames(tokens hclsyntax.Tokens) []int {
 const identifierLetters = "abcdefghijklmnopqrstuvwxyz0123456789_"
 
 // identifier makes an unused identifier of n bytes.
-func identifier(n int, taken map[string]bool) (string, bool) {
+func identifier(n int, taken map[string]bool, next map[int]int) (string, bool) {
 	buf := []byte(strings.Repeat("_", n))
-	for counter := 0; counter < 100_000; counter++ {
+	for next[n] < 1_000_000 {
+		counter := next[n]
+		next[n]++
 		for i, c := n-1, counter; i > 0; i-- {
 			buf[i] = identifierLetters[c%len(identifierLetters)]
 			c /= len(identifierLetters)
@@ -105,8 +108,15 @@ func identifier(n int, taken map[string]bool) (string, bool) {
 
 // unmask puts quoted names back into a message of the parser.
 func (f *File) unmask(message string) string {
-	for id, name := range f.masked {
-		message = strings.ReplaceAll(message, strconv.Quote(id), strconv.Quote(name))
+	if len(f.masked) == 0 {
+		return message
 	}
-	return message
+	parts := strings.Split(message, `"`)
+	for i := 1; i < len(parts)-1; i++ {
+		if name, ok := f.masked[parts[i]]; ok {
+			quoted := strconv.Quote(name)
+			parts[i] = quoted[1 : len(quoted)-1]
+		}
+	}
+	return strings.Join(parts, `"`)
 }
