@@ -78,8 +78,8 @@ show job run "$here/demo-web.nomad.hcl"
 show job run "$here/demo-report.nomad.hcl"
 show job status
 show job status demo-web
-say "\$ serai alloc logs -job demo-web (first lines)"
-"$serai" alloc logs -job demo-web | head -n 5 || true
+say "\$ serai alloc logs -task server -job demo-web (first lines)"
+"$serai" alloc logs -task server -job demo-web | head -n 5 || true
 # The batch job counts what the machine has; its output is there when it is complete.
 for _ in $(seq 100); do
   "$serai" job status -t '{{.Status}}' demo-report 2>/dev/null | grep -q dead && break
@@ -92,7 +92,7 @@ cat <<TEXT
 Try, in another terminal:
   export SERAI_ADDR=$SERAI_ADDR
   $serai job status
-  $serai alloc exec -i -t -job demo-web /bin/sh
+  $serai alloc exec -i -t -task server -job demo-web /bin/sh
   curl $SERAI_ADDR/v1/jobs?pretty
 The agent's log is $work/agent.log. Ctrl-C stops everything.
 TEXT
