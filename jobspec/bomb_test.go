@@ -45,6 +45,18 @@ func nestedDynamic(levels, width int) string {
 	return "job \"a\" {\n  group \"g\" {\n    task \"t\" {\n      driver = \"exec\"\n      config {\n" + open.String() + "x = 1\n" + end.String() + "      }\n    }\n  }\n}\n"
 }
 
+func dynamicGroups(content string) string {
+	return "job \"a\" {\n  dynamic \"group\" {\n    for_each = setproduct(range(95), range(95))\n    labels = [\"g\"]\n    content {\n" + content + "    }\n  }\n}\n"
+}
+
+func manyAttributes(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
 var bombs = map[string]string{
 	"format width":       inJob(`format("%1000000000d", 1)`),
 	"format precision":   inJob(`format("%.999999999f", 1)`),
@@ -98,6 +110,9 @@ var bombs = map[string]string{
 	"equal":              withLocals(chain(12, "[1, 2, 3, 4, 5, 6, 7, 8, 9]", "[@, @]"), "[for i in range(1000) : local.l11 == local.l11]"),
 	"dynamic":            nestedDynamic(4, 1000),
 	"dynamic nested 20":  nestedDynamic(18, 10),
+	"dynamic unknown":    dynamicGroups(manyAttributes(100, "q%d = 1\n")),
+	"dynamic types":      dynamicGroups("count = []\nshutdown_delay = []\nmax_run_duration = []\nmax_client_disconnect = []\nstop_after_client_disconnect = []\nprevent_reschedule_on_lost = []\n"),
+	"dynamic errors":     dynamicGroups("meta {\n" + manyAttributes(100, "q%d = nothing.x\n") + "}\n"),
 	"dynamic groups":     "job \"a\" {\n  dynamic \"group\" {\n    for_each = setproduct(range(1000), range(30))\n    labels = [\"g\"]\n    content {\n      task \"t\" {\n        driver = \"exec\"\n      }\n    }\n  }\n}\n",
 	"locals chain":       withLocals(reversed(chain(9000, "1", "@ + 1")), "local.l8999"),
 	"locals cycle":       withLocals("  a = local.b\n  b = local.a\n", "local.a"),
@@ -132,7 +147,7 @@ func TestBombs(t *testing.T) {
 			if !errors.Is(err, api.ErrInvalid) && !errors.Is(err, api.ErrTooLarge) {
 				t.Errorf("kind of %v", err)
 			}
-			if len(err.Error()) > 4000 {
+			if len(err.Error()) > 64<<10 {
 				t.Errorf("the message has %d bytes", len(err.Error()))
 			}
 			made := (after.TotalAlloc - before.TotalAlloc) >> 20

@@ -20,6 +20,9 @@ const (
 
 	stepCost    = 32  // of evaluating any expression
 	problemCost = 512 // of each error that an expression gives
+
+	attributeCost = 256  // of each attribute of the job, with its place
+	reportCost    = 8192 // of each problem that is reported
 )
 
 // exceeded is what the budget panics with; Parse recovers it.

@@ -180,6 +180,7 @@ func (e *evaluator) problems(diags hcl.Diagnostics, x expression) hclx.Problems 
 			q.Suggest = p.Suggest
 			p = q
 		}
+		e.budget.charge(reportCost)
 		p.Message = clip(p.Message)
 		out = append(out, p)
 	}

@@ -19,7 +19,7 @@ const (
 	maxParseInt     = 1024
 	maxPattern      = 4 << 10
 	cellCost        = 256 // of a decoded value
-	bcryptCallCost  = maxTotal / 8
+	bcryptCallCost  = maxTotal / 5
 	rsaCallCost     = maxTotal / 64
 	maxBcryptCost   = 10
 	maxRepeatedWork = 64 // bytes of a cut set or separator that are not counted

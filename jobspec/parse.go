@@ -35,28 +35,35 @@ func Parse(ctx context.Context, src Source) (result *Result, err error) {
 	if problems.Err() != nil {
 		return nil, invalid(problems)
 	}
-	b := newBudget(ctx)
+	p := &parser{src: src, eval: &evaluator{budget: newBudget(ctx), file: file, failed: map[string]bool{}}}
+	p.tree = &treeBuilder{eval: p.eval, positions: map[string]hcl.Range{}, near: map[string]string{}}
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
 		case exceeded:
-			at := hclx.Problem{File: src.Name, Message: r.reason}
-			if b.file != nil {
-				at = b.file.At(b.at, "%s", r.reason)
-			}
-			result, err = nil, invalid(hclx.Problems{at})
+			result, err = nil, p.exhausted(r)
 		default:
 			panic(r)
 		}
 	}()
-	p := &parser{src: src, eval: &evaluator{budget: b, file: file, failed: map[string]bool{}}}
 	return p.parse()
+}
+
+// exhausted gives the error of an evaluation that the budget ended, with the
+// problems that were found before.
+func (p *parser) exhausted(r exceeded) error {
+	last := hclx.Problem{File: p.src.Name, Message: r.reason}
+	if b := p.eval.budget; b.file != nil {
+		last = b.file.At(b.at, "%s", r.reason)
+	}
+	return invalid(append(append(p.problems, p.tree.problems...), last))
 }
 
 // parser parses one file in HCL or its JSON syntax.
 type parser struct {
 	src      Source
 	eval     *evaluator
+	tree     *treeBuilder
 	problems hclx.Problems
 	warnings []string
 
@@ -83,7 +90,7 @@ func (p *parser) parse() (*Result, error) {
 		}
 		return nil, invalid(p.problems)
 	}
-	t := &treeBuilder{eval: p.eval, positions: map[string]hcl.Range{}}
+	t := p.tree
 	tree := t.object("job", p.job.body, jobSpec(), "", p.eval.scope)
 	p.problems = append(p.problems, t.problems...)
 	if len(p.job.labels) == 1 {

@@ -14,17 +14,30 @@ type treeBuilder struct {
 	problems  hclx.Problems
 	warnings  []string
 	positions map[string]hcl.Range
+	near      map[string]string // nearest known name of each mistyped one
 }
 
 func (t *treeBuilder) addf(at hcl.Range, format string, args ...any) {
+	t.eval.budget.charge(reportCost)
 	t.problems = append(t.problems, t.eval.file.At(at, format, args...))
 }
 
 // unknown reports a name that a block does not have.
 func (t *treeBuilder) unknown(at hcl.Range, what, name, kind string, known []string) {
+	t.eval.budget.charge(reportCost)
 	p := t.eval.file.At(at, "%s has no %s %s", kind, what, quote(name))
-	p.Suggest = hclx.Nearest(name, known)
+	p.Suggest = t.nearest(kind+" "+what+" "+name, name, known)
 	t.problems = append(t.problems, p)
+}
+
+// nearest is hclx.Nearest, asked once for each mistake: dynamic blocks repeat them.
+func (t *treeBuilder) nearest(mistake, name string, known []string) string {
+	near, ok := t.near[mistake]
+	if !ok {
+		near = hclx.Nearest(name, known)
+		t.near[mistake] = near
+	}
+	return near
 }
 
 // object evaluates the body of a block with a spec. kind is the block as people
@@ -68,6 +81,7 @@ func (t *treeBuilder) attribute(out map[string]any, kind string, a attribute, s 
 
 // evaluate gives the value of an attribute as a tree; nil for null.
 func (t *treeBuilder) evaluate(a attribute, path string, scope *hcl.EvalContext) (any, bool) {
+	t.eval.budget.charge(attributeCost)
 	t.positions[path] = a.expr.at
 	for k, rng := range itemRanges(a.expr.Expression) {
 		t.positions[path+"["+k+"]"] = rng
