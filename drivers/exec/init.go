@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -125,6 +126,12 @@ func (c *control) installed() error {
 		return fmt.Errorf("system call filter not installed: %w", err)
 	}
 	return nil
+}
+
+// executed waits until the task's program has taken the place of ours: that closes the other end. It gives up on one that does not.
+func (c *control) executed() {
+	_ = c.ours.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_, _ = c.ours.Read(make([]byte, 1))
 }
 
 func (c *control) Close() {

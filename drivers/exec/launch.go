@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,14 +106,36 @@ func (d *Driver) release(c *libcontainer.Container, t *supervise.Task, p *plan, 
 	if err := c.Exec(); err != nil {
 		return fmt.Errorf("container: %w", err)
 	}
+	ctl.executed()
 	l, err := d.Layout()
 	if err != nil {
 		return err
 	}
-	if err := l.Set(t.State.Group, memory(t.Config.Resources)); err != nil {
-		return fmt.Errorf("memory limit: %w", err)
+	return limitMemory(l, t)
+}
+
+// limitPatience is how long a task may take to come below its memory limit when that is set.
+const limitPatience = 500 * time.Millisecond
+
+// limitMemory sets the memory limits of a task that has just begun. One that already uses more, and cannot be made to use less, has run out of
+// memory.
+func limitMemory(l *cgroup.Layout, t *supervise.Task) error {
+	limits := memory(t.Config.Resources)
+	for deadline := time.Now().Add(limitPatience); ; {
+		err := l.Set(t.State.Group, limits)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, unix.EBUSY):
+			return fmt.Errorf("memory limit: %w", err)
+		case time.Now().After(deadline):
+			t.State.OverLimit = true
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			return t.State.Group.Kill(ctx)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
-	return nil
 }
 
 // process describes a process of the container to libcontainer.

@@ -26,6 +26,8 @@ type State struct {
 	Started time.Time
 	// OOMKills is the group's count at the start.
 	OOMKills uint64 `json:",omitempty"`
+	// OverLimit: the task was killed because it used more memory than it may before the limit could be set.
+	OverLimit bool `json:",omitempty"`
 	// Driver is the driver's own.
 	Driver map[string]string `json:",omitempty"`
 }
@@ -98,7 +100,7 @@ func (t *Task) end(exit process.Exit, err error) {
 	if !exit.Known {
 		r.ExitCode, r.Err = -1, drivers.ErrExitUnknown
 	}
-	if !r.Successful() && t.State.Group.OOMKills() > t.State.OOMKills {
+	if !r.Successful() && (t.State.OverLimit || t.State.Group.OOMKills() > t.State.OOMKills) {
 		r.OOMKilled = true
 	}
 	if r.Err == nil {
