@@ -11,7 +11,7 @@ import (
 
 // Reasons for nodes that lack something other than a constraint.
 const (
-	ReasonDrivers = "missing drivers"
+	ReasonDrivers = "missing drivers" // their names follow
 	ReasonNetwork = "missing network"
 )
 
@@ -27,7 +27,7 @@ func (out *Group) drivers(f *fleet.Fleet, g *api.TaskGroup) {
 		return
 	}
 	slices.Sort(names)
-	out.add(ReasonDrivers, f.Filter("drivers\x00"+strings.Join(names, "\x00"), func(n *api.Node) bool {
+	out.add(ReasonDrivers+": "+strings.Join(names, ", "), f.Filter("drivers\x00"+strings.Join(names, "\x00"), func(n *api.Node) bool {
 		return !slices.ContainsFunc(names, func(d string) bool { return !hasDriver(n, d) })
 	}))
 }

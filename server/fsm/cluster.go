@@ -20,7 +20,8 @@ func (c *NamespaceUpsert) apply(tx *state.Tx) (any, error) {
 	return nil, nil
 }
 
-// NamespaceDelete removes namespaces without jobs that are not over. No result.
+// NamespaceDelete removes namespaces without jobs that are not over, and purges
+// those that are. No result.
 type NamespaceDelete struct {
 	Names []string
 }
@@ -33,13 +34,18 @@ func (c *NamespaceDelete) apply(tx *state.Tx) (any, error) {
 		if _, ok := tx.Namespace(name); !ok {
 			return nil, api.Errorf(api.ErrNotFound, "namespace %q not found", name)
 		}
+		var dead []string
 		for j := range tx.JobsIn(name) {
 			if j.Status != api.JobStatusDead {
 				return nil, api.Errorf(api.ErrConflict, "namespace %q has non-terminal jobs, for example %q; stop them before deleting the namespace", name, j.ID)
 			}
+			dead = append(dead, j.ID)
 		}
 		if id, live := liveAllocationIn(tx, name); live {
 			return nil, api.Errorf(api.ErrConflict, "namespace %q has allocations that still run, for example %s; wait for them before deleting the namespace", name, id)
+		}
+		for _, id := range dead { // nobody could reach them any more
+			tx.DeleteJob(name, id)
 		}
 		tx.DeleteNamespace(name)
 	}
