@@ -37,7 +37,7 @@ func (c *AllocUpdate) decode(r *wire.Reader) {
 
 func (u *ClientUpdate) encode(w *wire.Writer) error {
 	w.ID(u.ID)
-	w.Uint(flag(u.TaskStates != nil, updateTasks) | flag(u.DeploymentStatus != nil, updateDeployment) | flag(u.NetworkStatus != nil, updateNetwork))
+	w.Uint(bit(u.TaskStates != nil, updateTasks) | bit(u.DeploymentStatus != nil, updateDeployment) | bit(u.NetworkStatus != nil, updateNetwork))
 	w.Ref(u.ClientStatus)
 	w.Ref(u.ClientDescription)
 	if u.TaskStates != nil {

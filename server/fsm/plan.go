@@ -144,6 +144,7 @@ type planner struct {
 	edits   map[string]*api.Allocation // changed copies of stored allocations
 	order   []string                   // of the edits
 	refused map[string]bool
+	lost    map[string]bool // stopped because the client is gone
 }
 
 func (p *planner) apply() {
@@ -152,8 +153,8 @@ func (p *planner) apply() {
 		p.result.Superseded = reason
 		return
 	}
-	p.edits, p.refused = map[string]*api.Allocation{}, map[string]bool{}
-	places := p.verify(job)
+	p.edits, p.refused, p.lost = map[string]*api.Allocation{}, map[string]bool{}, map[string]bool{}
+	places := p.verify()
 	p.stops()
 	p.updates()
 	if p.plan.Deployment != nil {

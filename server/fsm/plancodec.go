@@ -35,7 +35,7 @@ const (
 	placePreempted
 )
 
-func flag(set bool, f uint64) uint64 {
+func bit(set bool, f uint64) uint64 {
 	if set {
 		return f
 	}
@@ -74,8 +74,8 @@ func (p *Plan) encode(w *wire.Writer) error {
 	w.Ref(p.Namespace)
 	w.Ref(p.JobID)
 	w.Uint(p.JobModifyIndex)
-	w.Uint(flag(p.AllAtOnce, planAllAtOnce) | flag(p.Deployment != nil, planDeployment) |
-		flag(p.Oversubscribe, planOversubscribe))
+	w.Uint(bit(p.AllAtOnce, planAllAtOnce) | bit(p.Deployment != nil, planDeployment) |
+		bit(p.Oversubscribe, planOversubscribe))
 	w.Uint(uint64(len(p.Stops)))
 	for i := range p.Stops {
 		p.Stops[i].encode(w)
@@ -151,7 +151,7 @@ func decodeObjects[T any](r *wire.Reader) []*T {
 
 func (s *Stop) encode(w *wire.Writer) {
 	w.ID(s.AllocID)
-	w.Uint(flag(s.Evict, stopEvict) | flag(s.Keep, stopKeep) | flag(s.FollowupEval != "", stopFollowup) | flag(s.PreemptedBy != "", stopPreempted))
+	w.Uint(bit(s.Evict, stopEvict) | bit(s.Keep, stopKeep) | bit(s.FollowupEval != "", stopFollowup) | bit(s.PreemptedBy != "", stopPreempted))
 	w.Ref(s.Description)
 	w.Ref(s.ClientStatus)
 	if s.FollowupEval != "" {
@@ -188,9 +188,9 @@ func (u *InPlace) decode(r *wire.Reader) {
 
 func (p *Placement) encode(w *wire.Writer) error {
 	w.ID(p.ID)
-	w.Uint(flag(p.Deployment, placeDeployment) | flag(p.Canary, placeCanary) | flag(p.Previous != "", placePrevious) |
-		flag(len(p.Ports) > 0, placePorts) | flag(len(p.Tasks) > 0, placeTasks) |
-		flag(p.Reschedule != nil, placeReschedule) | flag(len(p.Preempted) > 0, placePreempted))
+	w.Uint(bit(p.Deployment, placeDeployment) | bit(p.Canary, placeCanary) | bit(p.Previous != "", placePrevious) |
+		bit(len(p.Ports) > 0, placePorts) | bit(len(p.Tasks) > 0, placeTasks) |
+		bit(p.Reschedule != nil, placeReschedule) | bit(len(p.Preempted) > 0, placePreempted))
 	w.Uint(p.Version)
 	w.Ref(p.Group)
 	w.Uint(uint64(max(p.Index, 0)))

@@ -11,50 +11,28 @@ const (
 	refusedNotReady  = "node is not ready for new allocations"
 	refusedNoVersion = "job version or group is gone"
 	refusedExists    = "allocation exists already"
-	refusedNoAlloc   = "allocation is gone or over"
+	refusedNoAlloc   = "allocation is gone, over or of another job"
 	refusedAllOrNone = "another placement of the plan was refused"
 )
 
 // verify checks the plan against the state as it is now, and returns the
 // placements that hold. A placement that is refused keeps the allocation that
-// it was to replace, whose room is then not free for others: so it starts over
-// until nothing more is refused.
-func (p *planner) verify(job *api.Job) []verified {
-	replaced := map[string]string{} // stopped allocation → placement
+// it was to replace.
+func (p *planner) verify() []verified {
+	places := p.attempt()
+	if p.plan.AllAtOnce && len(p.result.Refused) > 0 {
+		for i := range places {
+			p.refuse(places[i].ID, places[i].NodeID, refusedAllOrNone)
+		}
+		places = nil
+	}
 	for i := range p.plan.Placements {
-		if pl := &p.plan.Placements[i]; pl.Previous != "" {
-			replaced[pl.Previous] = pl.ID
+		pl := &p.plan.Placements[i]
+		if pl.Previous != "" && p.refused[pl.ID] && !p.lost[pl.Previous] {
+			p.refused[pl.Previous] = true
 		}
 	}
-	for {
-		before := len(p.refused)
-		places := p.attempt()
-		if p.plan.AllAtOnce && len(p.result.Refused) > 0 {
-			p.refuseRest(places, replaced)
-			return nil
-		}
-		for i := range p.plan.Stops {
-			s := &p.plan.Stops[i]
-			if by, ok := replaced[s.AllocID]; ok && p.refused[by] && s.ClientStatus == "" {
-				p.refused[s.AllocID] = true
-			}
-		}
-		if len(p.refused) == before {
-			return places
-		}
-	}
-}
-
-// refuseRest refuses what was still standing of a plan of all or none.
-func (p *planner) refuseRest(places []verified, replaced map[string]string) {
-	for i := range places {
-		p.refuse(places[i].ID, places[i].NodeID, refusedAllOrNone)
-	}
-	for i := range p.plan.Stops {
-		if s := &p.plan.Stops[i]; replaced[s.AllocID] != "" && s.ClientStatus == "" {
-			p.refused[s.AllocID] = true
-		}
-	}
+	return places
 }
 
 func (p *planner) refuse(allocID, nodeID, reason string) {
@@ -64,12 +42,19 @@ func (p *planner) refuse(allocID, nodeID, reason string) {
 	}
 }
 
-// attempt tries the plan on a copy of what the nodes have in use.
+// attempt tries the plan on a copy of what the nodes have in use. What is
+// stopped keeps its room until its client has ended it, and only its
+// replacement may be placed there; what is lost gives it up at once.
 func (p *planner) attempt() []verified {
-	room := roomAfter{p: p, used: map[string]*fit.Usage{}}
+	room := room{p: p, used: map[string]*fit.Usage{}, stopped: map[string]bool{}, placed: map[string]bool{}}
 	for i := range p.plan.Stops {
 		s := &p.plan.Stops[i]
-		if a, ok := p.tx.Allocation(s.AllocID); ok && !p.refused[s.AllocID] && fit.Counts(a) && (!s.Keep || s.ClientStatus == api.AllocClientLost) {
+		room.stopped[s.AllocID] = !s.Keep
+		if s.ClientStatus != api.AllocClientLost {
+			continue
+		}
+		p.lost[s.AllocID] = true
+		if a, ok := p.tx.Allocation(s.AllocID); ok && fit.Counts(a) {
 			u := fit.Of(a.AllocatedResources)
 			room.of(a.NodeID).Sub(&u)
 		}
@@ -95,13 +80,15 @@ func (p *planner) attempt() []verified {
 	return places
 }
 
-// roomAfter is what nodes have in use while a plan is tried.
-type roomAfter struct {
-	p    *planner
-	used map[string]*fit.Usage
+// room is what nodes have in use while a plan is tried.
+type room struct {
+	p       *planner
+	used    map[string]*fit.Usage
+	stopped map[string]bool // by this plan; false again when the room was given away
+	placed  map[string]bool
 }
 
-func (r *roomAfter) of(nodeID string) *fit.Usage {
+func (r *room) of(nodeID string) *fit.Usage {
 	if u, ok := r.used[nodeID]; ok {
 		return u
 	}
@@ -110,9 +97,26 @@ func (r *roomAfter) of(nodeID string) *fit.Usage {
 	return u
 }
 
-func (p *planner) tryUpdate(u *InPlace, room *roomAfter) {
+// predecessor gives what the allocation that a placement replaces has in use
+// on the node, if the placement may have it.
+func (r *room) predecessor(pl *Placement) (fit.Usage, bool) {
+	if pl.Previous == "" || r.p.lost[pl.Previous] {
+		return fit.Usage{}, false
+	}
+	a, ok := r.p.tx.Allocation(pl.Previous)
+	if !ok || a.NodeID != pl.NodeID || !fit.Counts(a) || a.NextAllocation != "" {
+		return fit.Usage{}, false
+	}
+	stopped, named := r.stopped[pl.Previous]
+	if !stopped && (named || !a.ServerTerminal()) {
+		return fit.Usage{}, false
+	}
+	return fit.Of(a.AllocatedResources), true
+}
+
+func (p *planner) tryUpdate(u *InPlace, room *room) {
 	a, ok := p.tx.Allocation(u.AllocID)
-	if !ok || a.Terminal() {
+	if !ok || a.Terminal() || a.JobID != p.plan.JobID || a.Namespace != p.plan.Namespace {
 		p.refuse(u.AllocID, "", refusedNoAlloc)
 		return
 	}
@@ -139,7 +143,7 @@ func (p *planner) tryUpdate(u *InPlace, room *roomAfter) {
 	used.Add(&now)
 }
 
-func (p *planner) try(pl *Placement, room *roomAfter) (v verified, reason string) {
+func (p *planner) try(pl *Placement, room *room) (v verified, reason string) {
 	v.Placement = pl
 	node, ok := p.tx.Node(pl.NodeID)
 	switch {
@@ -148,7 +152,7 @@ func (p *planner) try(pl *Placement, room *roomAfter) (v verified, reason string
 	case !node.Ready():
 		return v, refusedNotReady
 	}
-	if _, exists := p.tx.Allocation(pl.ID); exists {
+	if _, exists := p.tx.Allocation(pl.ID); exists || room.placed[pl.ID] {
 		return v, refusedExists
 	}
 	job, base := p.group(pl.Version, pl.Group)
@@ -159,10 +163,21 @@ func (p *planner) try(pl *Placement, room *roomAfter) (v verified, reason string
 	v.resources = withGrants(fit.WithPorts(base, v.group, pl.Ports), pl.Tasks)
 	add := fit.Of(v.resources)
 	used := room.of(pl.NodeID)
+	before, replaces := room.predecessor(pl)
+	if replaces {
+		used.Sub(&before)
+	}
 	if dimension, ok := fit.Check(node, used, &add); !ok {
+		if replaces {
+			used.Add(&before)
+		}
 		return v, dimension
 	}
 	used.Add(&add)
+	if replaces {
+		room.stopped[pl.Previous] = false
+	}
+	room.placed[pl.ID] = true
 	return v, ""
 }
 

@@ -62,7 +62,7 @@ func (in interner) allocation(a *api.Allocation) {
 	in.one(&a.EvalID)
 	in.one(&a.NodeID)
 	in.one(&a.NodeName)
-	if a.Job != nil {
+	if a.Job != nil && a.Job.Namespace == a.Namespace && a.Job.ID == a.JobID {
 		a.Namespace, a.JobID = a.Job.Namespace, a.Job.ID
 	}
 	in.one(&a.TaskGroup)
