@@ -84,6 +84,8 @@ func refuse(cfg *config.Agent) error {
 		return api.Errorf(api.ErrNotBuilt, "an agent that is only a client needs the protocol between agents, which is not there yet; enable the server too")
 	case cfg.Server.BootstrapExpect > 1:
 		return api.Errorf(api.ErrNotBuilt, "clusters of several servers are not there yet; set bootstrap_expect = 1")
+	case cfg.Client.Enabled && cfg.Client.CgroupParent != "/serai":
+		return api.Errorf(api.ErrNotBuilt, "client.cgroup_parent = %q: a parent other than \"/serai\" is not there yet; leave the key out", cfg.Client.CgroupParent)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func defaultClient() Client {
 	return Client{
 		NodePool: "default", NoHostUUID: true,
 		MinDynamicPort: 20000, MaxDynamicPort: 32000,
-		MaxKillTimeout: 30 * time.Second, CgroupParent: "/nomad",
+		MaxKillTimeout: 30 * time.Second, CgroupParent: "/serai",
 		GCInterval: time.Minute, GCParallelDestroys: 2,
 		GCDiskUsageThreshold: 80, GCInodeUsageThreshold: 70, GCMaxAllocs: 50,
 		ServerJoin: ServerJoin{RetryInterval: 30 * time.Second},
