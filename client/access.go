@@ -8,7 +8,10 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/files"
@@ -249,6 +252,9 @@ func (c *Client) Signal(ctx context.Context, allocID, task, signal string) error
 	}
 	if signal == "" {
 		signal = "SIGKILL"
+	}
+	if unix.SignalNum("SIG"+strings.TrimPrefix(strings.ToUpper(signal), "SIG")) == 0 {
+		return api.Errorf(api.ErrInvalid, "unknown signal %q: write it like SIGHUP", signal)
 	}
 	return e.Signal(ctx, task, signal)
 }
