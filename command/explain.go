@@ -81,7 +81,7 @@ func explainConnection(err error) (text, hint string) {
 // explainResponse says what to do about an error that the agent answers.
 func explainResponse(err *api.ResponseError) string {
 	switch {
-	case errors.Is(err, api.ErrDenied):
+	case errors.Is(err, api.ErrDenied) && (strings.Contains(err.Text, "Permission denied") || strings.Contains(err.Text, "token")):
 		return "Give a token that may do this with -token or SERAI_TOKEN."
 	case strings.Contains(err.Text, "No cluster leader"):
 		return "The servers have no leader right now; try again in a moment, and look at \"serai server members\"."

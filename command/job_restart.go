@@ -96,7 +96,7 @@ func (r *restart) run(ctx context.Context, s *session, stub *api.JobListStub) er
 					return err
 				}
 				s.Errorf("Error: %v", err)
-				if !confirm(s.Invocation, "Go on with the others?") {
+				if more, cerr := confirm(s.Invocation, "Go on with the others?"); cerr != nil || !more {
 					return cli.ExitCode(cli.CodeError)
 				}
 			}
@@ -109,7 +109,7 @@ func (r *restart) run(ctx context.Context, s *session, stub *api.JobListStub) er
 // between waits, or asks, before the next batch.
 func (r *restart) between(ctx context.Context, s *session, wait time.Duration) (bool, error) {
 	if r.wait == "ask" && !r.yes {
-		return confirm(s.Invocation, "Restart the next batch?"), nil
+		return confirm(s.Invocation, "Restart the next batch?")
 	}
 	select {
 	case <-ctx.Done():

@@ -36,8 +36,10 @@ func jobStop() *cli.Command {
 				if err != nil {
 					return err
 				}
-				if job.ID != prefix && !yes && !confirm(inv, "Stop job %q?", job.ID) {
-					return nil
+				if job.ID != prefix && !yes {
+					if sure, err := confirm(inv, "Stop job %q?", job.ID); err != nil || !sure {
+						return err
+					}
 				}
 				resp, err := call(ctx, s, api.JobDeregister, api.JobDeregisterRequest{
 					WriteOptions: within(job.Namespace), ID: job.ID, Purge: purge, Global: global, EvalPriority: priority, NoShutdownDelay: noDelay,

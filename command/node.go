@@ -59,8 +59,10 @@ func nodePurge() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if !yes && !confirm(inv, "Forget node %q (%s)? What runs on it counts as lost.", n.Name, id(n.ID, false)) {
-				return nil
+			if !yes {
+				if sure, err := confirm(inv, "Forget node %q (%s)? What runs on it counts as lost.", n.Name, id(n.ID, false)); err != nil || !sure {
+					return err
+				}
 			}
 			if _, err := call(ctx, s, api.NodePurge, api.NodeRequest{ID: n.ID}); err != nil {
 				return err
