@@ -28,7 +28,7 @@ import (
 // cluster is a real server in memory behind a real HTTP listener, and nodes
 // that run nothing.
 type cluster struct {
-	t      *testing.T
+	t      testing.TB
 	server *server.Server
 	http   *httptest.Server
 	ctx    context.Context
@@ -43,7 +43,9 @@ func (agentFacts) Health() api.AgentHealthResponse {
 }
 func (agentFacts) Reload() error { return nil }
 
-func start(t *testing.T) *cluster {
+func start(t *testing.T) *cluster { return startBench(t) }
+
+func startBench(t testing.TB) *cluster {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {

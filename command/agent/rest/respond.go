@@ -1,12 +1,12 @@
 package rest
 
 import (
-	"bufio"
 	"compress/gzip"
 	"encoding/json"
 	"io"
 	"net/http"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -75,28 +75,53 @@ func writeValue(w http.ResponseWriter, r *http.Request, value any) error {
 	return err
 }
 
+// chunk is how many elements of a list are encoded at a time.
+const chunk = 256
+
+// writeList writes a long list. Chunks of it are encoded on all cores and
+// written in order; only a few of them are in memory at a time.
 func writeList(w http.ResponseWriter, r *http.Request, list reflect.Value) error {
-	out := bufio.NewWriterSize(w, 64<<10)
+	out := io.Writer(w)
 	if acceptsGzip(r) {
 		zip, done := compressed(w)
 		defer done()
-		out.Reset(zip)
+		out = zip
 	}
-	_ = out.WriteByte('[')
-	for i := range list.Len() {
-		if i > 0 {
-			_ = out.WriteByte(',')
+	type part struct {
+		data []byte
+		err  error
+	}
+	parts := make(chan chan part, runtime.GOMAXPROCS(0)+1)
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		defer close(parts)
+		for from := 0; from < list.Len(); from += chunk {
+			p := make(chan part, 1)
+			select {
+			case parts <- p:
+			case <-stop:
+				return
+			}
+			go func() {
+				data, err := json.Marshal(list.Slice(from, min(from+chunk, list.Len())).Interface())
+				p <- part{data, err}
+			}()
 		}
-		data, err := json.Marshal(list.Index(i).Interface())
-		if err != nil {
+	}()
+	lead := byte('[')
+	for p := range parts {
+		got := <-p
+		if got.err != nil {
 			panic(http.ErrAbortHandler) // the status is sent: the client must see a broken answer
 		}
-		if _, err := out.Write(data); err != nil {
+		got.data[0] = lead
+		lead = ','
+		if _, err := out.Write(got.data[:len(got.data)-1]); err != nil {
 			return nil // the client is gone
 		}
 	}
-	_ = out.WriteByte(']')
-	_ = out.Flush()
+	_, _ = out.Write([]byte{']'})
 	return nil
 }
 
