@@ -50,7 +50,6 @@ func (v *validator) groupIdle(at spot, g *TaskGroup) {
 	v.idle(len(g.Spreads) > 0, at.field("Spreads", "spread"), "every node that fits is equally good")
 	v.idle(g.Scaling != nil, at.field("Scaling", "scaling"), "nothing changes the count by itself")
 	v.idle(g.Disconnect != nil, at.field("Disconnect", "disconnect"), "allocations of a node that is out of reach are lost")
-	v.idle(g.MaxRunDuration > 0, at.field("MaxRunDuration", "max_run_duration"), "allocations run until they end")
 	v.idle(g.EphemeralDisk != nil && (g.EphemeralDisk.Sticky || g.EphemeralDisk.Migrate), at.field("EphemeralDisk", "ephemeral_disk"), "data do not follow an allocation to its successor")
 	v.servicesIdle(at, g.Services)
 	for i, n := range g.Networks {
