@@ -167,6 +167,9 @@ func testPipeReplaced(t *testing.T, s Subject) {
 
 // testStrays: what a task leaves behind ends with it.
 func testStrays(t *testing.T, s Subject) {
+	if os.Geteuid() != 0 {
+		t.Skip("not here: without root there are no control groups, by which strays are found")
+	}
 	d := s.New(t)
 	j := newJob(t, s, s.Script("for i in 1 2 3; do setsid sh -c 'trap \"\" TERM INT HUP; while :; do echo stray; sleep 0.02; done' & done; sleep 0.3; exit 0"))
 	start(t, d, j)
