@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
@@ -80,13 +79,8 @@ func explainConnection(err error) (text, hint string) {
 
 // explainResponse says what to do about an error that the agent answers.
 func explainResponse(err *api.ResponseError) string {
-	switch {
-	case errors.Is(err, api.ErrDenied) && (strings.Contains(err.Text, "Permission denied") || strings.Contains(err.Text, "token")):
+	if errors.Is(err, api.ErrDenied) && !strings.HasPrefix(err.Op, "FS.") { // a path outside an allocation is denied to everyone
 		return "Give a token that may do this with -token or SERAI_TOKEN."
-	case strings.Contains(err.Text, "No cluster leader"):
-		return "The servers have no leader right now; try again in a moment, and look at \"serai server members\"."
-	case err.Status == http.StatusBadRequest && strings.Contains(err.Text, "HTTP request to an HTTPS server"):
-		return "The agent speaks TLS: use an https:// address."
 	}
 	return ""
 }
