@@ -165,7 +165,7 @@ func readHandshake(ctx context.Context, p *process.Process, stdout *os.File) (ne
 		switch {
 		case ctx.Err() != nil:
 			return "", "", fmt.Errorf("it did not report its address in time: %w", ctx.Err())
-		case !p.Alive():
+		case errors.Is(err, io.EOF), !p.Alive(): // it holds the other end until its end
 			return "", "", errors.New("it ended before it reported its address")
 		}
 		return "", "", fmt.Errorf("read its address: %w", err)
