@@ -155,7 +155,7 @@ func TestNotAPlugin(t *testing.T) {
 		"tcp":     {"echo '1|2|tcp|127.0.0.1:5|grpc|'; sleep 60", "only a unix socket"},
 		"old":     {"echo '1|1|unix|/tmp/x|grpc|'; sleep 60", "protocol 1"},
 		"netrpc":  {"echo '1|2|unix|/tmp/x|netrpc|'; sleep 60", "grpc is needed"},
-		"flood":   {"yes | tr -d '\\n'", "read its address"},
+		"flood":   {"yes | tr -d '\\n'", "does not end"},
 		"nobody":  {"echo '1|2|unix|/tmp/serai-no-such-socket|grpc|'; sleep 60", ""},
 		"patient": {"sleep 60", "in time"},
 	} {

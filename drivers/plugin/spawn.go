@@ -144,6 +144,9 @@ func hostEnviron(extra []string) []string {
 	return append(out, extra...)
 }
 
+// maxHandshake is how long that line may be.
+const maxHandshake = 4 << 10
+
 // readHandshake reads the one line that a plugin prints: core version, protocol version, network, address, protocol and more.
 func readHandshake(ctx context.Context, p *process.Process, stdout *os.File) (network, address string, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = stdout.SetReadDeadline(time.Unix(1, 0)) })
@@ -158,13 +161,15 @@ func readHandshake(ctx context.Context, p *process.Process, stdout *os.File) (ne
 			_ = stdout.SetReadDeadline(time.Unix(1, 0))
 		}
 	}()
-	line, err := bufio.NewReader(io.LimitReader(stdout, 4<<10)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(stdout, maxHandshake)).ReadString('\n')
 	cancel()
 	<-ended
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:
 			return "", "", fmt.Errorf("it did not report its address in time: %w", ctx.Err())
+		case len(line) == maxHandshake:
+			return "", "", errors.New("it is not a driver plugin: its first line does not end")
 		case errors.Is(err, io.EOF), !p.Alive(): // it holds the other end until its end
 			return "", "", errors.New("it ended before it reported its address")
 		}
