@@ -57,13 +57,17 @@ func (c *choice) allocation(ctx context.Context, s *session, arg string) (*api.A
 	return call(ctx, s, api.AllocationRead, api.IDRequest{ID: fits[rand.IntN(len(fits))].ID})
 }
 
-// pickTask gives the task that was named, or the allocation's only one.
+// pickTask gives the task that was named, or the only one: of the allocation,
+// or of its main tasks.
 func pickTask(a *api.Allocation, named string) (string, error) {
-	var names []string
+	var names, mains []string
 	if a.Job != nil {
 		if g := a.Job.LookupTaskGroup(a.TaskGroup); g != nil {
 			for _, t := range g.Tasks {
 				names = append(names, t.Name)
+				if t.IsMain() {
+					mains = append(mains, t.Name)
+				}
 			}
 		}
 	}
@@ -77,6 +81,9 @@ func pickTask(a *api.Allocation, named string) (string, error) {
 			}
 		}
 		return "", fmt.Errorf("allocation %s has no task %q; it has %s", id(a.ID, false), named, strings.Join(names, ", "))
+	}
+	if len(mains) == 1 {
+		return mains[0], nil
 	}
 	if len(names) != 1 {
 		return "", cli.Usagef("allocation %s has several tasks (%s): name one", id(a.ID, false), strings.Join(names, ", "))

@@ -205,6 +205,9 @@ func (f *follower) changes() {
 	for _, a := range f.list {
 		state := allocationState(a)
 		old, known := f.seen[a.ID]
+		if known && a.ClientStatus == api.AllocClientPending && !restarting(a) {
+			continue // between the end of a task and the start of the next
+		}
 		f.seen[a.ID] = state
 		switch {
 		case !known && a.DesiredStatus == api.AllocDesiredRun:

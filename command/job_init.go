@@ -13,8 +13,7 @@ import (
 // defaultJobFile is what `job init` writes; editors know the name's ending.
 const defaultJobFile = "example.nomad.hcl"
 
-const shortExample = `# A service of one small web server and a batch task that ends by itself.
-# Run it:  serai job run example.nomad.hcl
+const shortExample = `# A small service. Run it:  serai job run example.nomad.hcl
 job "example" {
   group "web" {
     network {
@@ -25,8 +24,8 @@ job "example" {
       driver = "raw_exec"
 
       config {
-        command = "python3"
-        args    = ["-m", "http.server", "${NOMAD_PORT_http}", "--bind", "127.0.0.1"]
+        command = "/bin/sh"
+        args    = ["-c", "while true; do echo \"port $NOMAD_PORT_http is mine\"; sleep 5; done"]
       }
 
       resources {
@@ -92,7 +91,7 @@ job "example" {
 
       config {
         command = "/bin/sh"
-        args    = ["-c", "echo \"$GREETING from $NOMAD_ALLOC_NAME\" > ${NOMAD_ALLOC_DIR}/index.html"]
+        args    = ["-c", "echo \"$GREETING from $NOMAD_ALLOC_NAME\" > ${NOMAD_ALLOC_DIR}/greeting"]
       }
 
       env {
@@ -104,9 +103,10 @@ job "example" {
       # raw_exec runs a process as the agent's user, without isolation; "exec" isolates it.
       driver = "raw_exec"
 
+      # Your program goes here; this one only talks.
       config {
-        command = "python3"
-        args    = ["-m", "http.server", "${NOMAD_PORT_http}", "--bind", "127.0.0.1", "--directory", "${NOMAD_ALLOC_DIR}"]
+        command = "/bin/sh"
+        args    = ["-c", "while true; do echo \"$(cat ${NOMAD_ALLOC_DIR}/greeting), port $NOMAD_PORT_http is mine\"; sleep 5; done"]
       }
 
       # What the scheduler keeps free for the task, and what limits it.
