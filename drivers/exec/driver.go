@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/opencontainers/runc/libcontainer"
 
@@ -98,6 +100,7 @@ func (d *Driver) Start(ctx context.Context, cfg *drivers.TaskConfig) (*drivers.T
 	if _, there := d.Lookup(cfg.ID); there {
 		return nil, fmt.Errorf("task %s is there already", cfg.ID)
 	}
+	d.Tidy(removeAbandoned)
 	p, err := d.plan(cfg, d.settings())
 	if err != nil {
 		return nil, startError(err)
@@ -147,4 +150,25 @@ func removeContainer(taskID string) error {
 		return fmt.Errorf("container: %w", err)
 	}
 	return nil
+}
+
+// removeAbandoned removes containers of this age whose tasks have ended and that nobody has removed.
+func removeAbandoned(age time.Duration) {
+	entries, err := os.ReadDir(stateDir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if st, err := e.Info(); err != nil || time.Since(st.ModTime()) < age {
+			continue
+		}
+		c, err := libcontainer.Load(stateDir, e.Name())
+		if err != nil {
+			continue
+		}
+		if status, err := c.Status(); err == nil && status == libcontainer.Stopped {
+			_ = c.Destroy()
+			_ = os.RemoveAll(filepath.Join(filesDir, e.Name()))
+		}
+	}
 }

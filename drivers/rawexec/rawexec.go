@@ -83,6 +83,7 @@ func (d *Driver) Start(ctx context.Context, cfg *drivers.TaskConfig) (*drivers.T
 	if _, there := d.Lookup(cfg.ID); there {
 		return nil, fmt.Errorf("task %s is there already", cfg.ID)
 	}
+	d.Tidy(nil)
 	p, err := d.plan(cfg, settings)
 	if err != nil {
 		return nil, startError(err)

@@ -102,3 +102,27 @@ func TestParse(t *testing.T) {
 		t.Errorf("weight %d", w)
 	}
 }
+
+func TestRemoveAbandoned(t *testing.T) {
+	l := layout(t)
+	g, err := l.Create(Name("test/" + t.Name()))
+	if err != nil {
+		t.Skipf("not here: %v", err)
+	}
+	t.Cleanup(func() { _ = g.Remove(context.Background()) })
+	l.RemoveAbandoned(time.Hour)
+	if again, there := l.Lookup(Name("test/" + t.Name())); !there || len(again.Paths) != len(g.Paths) {
+		t.Errorf("a young group was removed: %v", again.Paths)
+	}
+	only := &Layout{Version: l.Version, Parents: map[string]string{}}
+	for key, parent := range l.Parents { // not what others use on this machine
+		only.Parents[key] = filepath.Join(parent, Name("test/"+t.Name()))
+		if err := os.Mkdir(filepath.Join(only.Parents[key], "old"), 0o755); err != nil {
+			t.Skipf("not here: %v", err)
+		}
+	}
+	only.RemoveAbandoned(-time.Second)
+	if left, there := only.Lookup("old"); there {
+		t.Errorf("left: %v", left.Paths)
+	}
+}

@@ -308,3 +308,19 @@ func remove(ctx context.Context, dir string) error {
 }
 
 func clip(pids []int) []int { return pids[:min(len(pids), 10)] }
+
+// RemoveAbandoned removes groups of tasks that have been empty and older than age: what starts that nobody finished have left. A group in use is
+// never removed, for the kernel does not let go of it.
+func (l *Layout) RemoveAbandoned(age time.Duration) {
+	for _, parent := range l.Parents {
+		entries, err := os.ReadDir(parent)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if st, err := e.Info(); err == nil && e.IsDir() && time.Since(st.ModTime()) > age {
+				_ = unix.Rmdir(filepath.Join(parent, e.Name()))
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ type Set struct {
 	CleanupFor func(*Task) func(context.Context) error
 
 	tasks  tasktable.Table[*Task]
+	tidied sync.Once
 	layout func() (*cgroup.Layout, error)
 	events events
 }
@@ -40,6 +42,22 @@ func NewSet(logger *slog.Logger) *Set {
 
 // Layout is where groups can be made.
 func (s *Set) Layout() (*cgroup.Layout, error) { return s.layout() }
+
+// abandoned is the age at which what a killed start has left, and nobody has asked for, is removed.
+const abandoned = time.Hour
+
+// Tidy removes what earlier, killed processes of drivers have left behind for long, once; more is what the driver itself has to remove. Drivers
+// call it before their first start.
+func (s *Set) Tidy(more func(age time.Duration)) {
+	s.tidied.Do(func() {
+		if more != nil {
+			more(abandoned)
+		}
+		if l, err := s.layout(); err == nil && os.Geteuid() == 0 {
+			l.RemoveAbandoned(abandoned)
+		}
+	})
+}
 
 // Lookup returns a task.
 func (s *Set) Lookup(id string) (*Task, bool) { return s.tasks.Lookup(id) }
