@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client"
@@ -61,6 +62,14 @@ type Config struct {
 	Debug     bool // serves profiles
 	Logger    *slog.Logger
 }
+
+const (
+	// bodyTimeout is how long a request may take to send its body.
+	bodyTimeout = time.Minute
+	// answerTimeout is how long a caller may take to read an answer that is no
+	// stream.
+	answerTimeout = 5 * time.Minute
+)
 
 // API is the HTTP API of an agent.
 type API struct {
@@ -138,10 +147,15 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) err
 	op := match.Endpoint
 	req := reflect.New(op.Request).Interface()
 	var body io.Reader
+	deadlines := http.NewResponseController(w)
 	if op.HasBody() && r.Body != nil {
 		body = listen.JSONDepth(r.Body, listen.MaxJSONDepth)
+		_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout))
 	}
-	if err := api.DecodeRequest(req, match.Value, r.URL.Query(), body); err != nil {
+	err := api.DecodeRequest(req, match.Value, r.URL.Query(), body)
+	// From here on a read only waits for the caller to go away.
+	_ = deadlines.SetReadDeadline(time.Time{})
+	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
 			return listen.TooLarge(large.Limit)
@@ -153,6 +167,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) err
 	}
 	resp, meta, err := a.answer(r.Context(), op, req)
 	writeMeta(w.Header(), meta)
+	_ = deadlines.SetWriteDeadline(time.Now().Add(answerTimeout))
+	defer func() { _ = deadlines.SetWriteDeadline(time.Time{}) }()
 	if err != nil {
 		return err
 	}

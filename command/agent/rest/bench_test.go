@@ -10,29 +10,51 @@ import (
 	"github.com/seraihq/serai/api"
 )
 
-// BenchmarkPlacements measures the whole path in memory: register over HTTP,
-// schedule, commit. BenchmarkListAllocations then lists what was placed.
+// total is how many allocations the benchmarks place, on 100 nodes.
+const total = 100_000
+
+func silent(*api.Allocation) string { return "" }
+
+func filled(b *testing.B, dir string) (*cluster, time.Duration) {
+	c := startIn(b, dir)
+	for range 100 {
+		c.node(silent)
+	}
+	begin := time.Now()
+	place(c, total)
+	return c, time.Since(begin)
+}
+
+// BenchmarkPlacements measures the whole path: register over HTTP, schedule,
+// commit; in memory and durably on disk.
 func BenchmarkPlacements(b *testing.B) {
-	for b.Loop() {
-		b.StopTimer()
-		c := startBench(b)
-		for range 100 {
-			c.node(func(*api.Allocation) string { return "" })
-		}
-		b.StartTimer()
-		begin := time.Now()
-		place(c, 100_000)
-		b.ReportMetric(100_000/time.Since(begin).Seconds(), "placements/s")
+	for name, dir := range map[string]func() string{"memory": func() string { return "" }, "disk": b.TempDir} {
+		b.Run(name, func(b *testing.B) {
+			var took time.Duration
+			for b.Loop() {
+				c, t := filled(b, dir())
+				took += t
+				c.stop()
+			}
+			b.ReportMetric(total*float64(b.N)/took.Seconds(), "placements/s")
+		})
 	}
 }
 
-func BenchmarkListAllocations(b *testing.B) {
-	c := startBench(b)
-	for range 100 {
-		c.node(func(*api.Allocation) string { return "" })
+// BenchmarkRestart measures how long a server that holds the allocations takes
+// from its start until it serves.
+func BenchmarkRestart(b *testing.B) {
+	dir := b.TempDir()
+	c, _ := filled(b, dir)
+	c.stop()
+	for b.Loop() {
+		startIn(b, dir).stop()
 	}
-	place(c, 100_000)
-	b.ResetTimer()
+}
+
+// BenchmarkListAllocations lists all over HTTP.
+func BenchmarkListAllocations(b *testing.B) {
+	c, _ := filled(b, "")
 	for b.Loop() {
 		resp, err := http.Get(c.http.URL + "/v1/allocations?task_states=false")
 		if err != nil {

@@ -32,6 +32,7 @@ type cluster struct {
 	server *server.Server
 	http   *httptest.Server
 	ctx    context.Context
+	stop   func()
 }
 
 type agentFacts struct{}
@@ -43,16 +44,18 @@ func (agentFacts) Health() api.AgentHealthResponse {
 }
 func (agentFacts) Reload() error { return nil }
 
-func start(t *testing.T) *cluster { return startBench(t) }
+func start(t *testing.T) *cluster { return startIn(t, "") }
 
-func startBench(t testing.TB) *cluster {
+// startIn starts a server that keeps its log in a directory, in memory when
+// that is empty.
+func startIn(t testing.TB, dir string) *cluster {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {
 		logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	s, err := server.Open(server.Config{
-		Name: "test", ID: uuid.NewString(), Region: "global", Datacenter: "dc1", Address: "127.0.0.1:4647", Logger: logger,
+		Dir: dir, Name: "test", ID: "8a3f7d3e-7c0c-4c62-9c6f-0b2b2f6a2b11", Region: "global", Datacenter: "dc1", Address: "127.0.0.1:4647", Logger: logger,
 		Limits: endpoint.Limits{
 			JobMaxPriority: 100, JobMaxCount: 50000, JobMaxSourceSize: 1 << 20, JobTrackedVersions: 6,
 			SearchFuzzy: true, SearchLimitQuery: 20, SearchLimitResults: 100, SearchMinTerm: 2,
@@ -72,7 +75,7 @@ func startBench(t testing.TB) *cluster {
 	}
 	h := rest.New(rest.Config{Server: s, Agent: agentFacts{}, Logs: monitor.NewHub(), Telemetry: tel, MaxBody: 1 << 20, Logger: logger})
 	hs := httptest.NewServer(listen.Guard{Loopback: true}.Wrap(listen.Bodies(1<<20, nil, h)))
-	t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		hs.CloseClientConnections()
 		hs.Close()
 		cancel()
@@ -83,12 +86,13 @@ func startBench(t testing.TB) *cluster {
 			t.Errorf("close server: %v", err)
 		}
 	})
+	t.Cleanup(stop)
 	select {
 	case <-s.Ready():
 	case <-time.After(10 * time.Second):
 		t.Fatal("the server does not lead after 10 s")
 	}
-	return &cluster{t: t, server: s, http: hs, ctx: ctx}
+	return &cluster{t: t, server: s, http: hs, ctx: ctx, stop: stop}
 }
 
 // node registers a node with room for many allocations. Its allocations run as
