@@ -5,6 +5,7 @@ package host
 
 import (
 	"log/slog"
+	"syscall"
 
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/builtin"
@@ -17,6 +18,8 @@ import (
 func Main(args []string) (handled bool) {
 	exec.Init(args)
 	return plugin.Main(args, func(name string, logger *slog.Logger) drivers.Driver {
+		// The agent keeps its files to itself; tasks get the mask that programs expect. The host's own files are in a private folder.
+		syscall.Umask(0o022)
 		if b, ok := builtin.Lookup(name); ok {
 			return b.New(logger)
 		}
