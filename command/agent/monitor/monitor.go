@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/seraihq/serai/internal/logx"
 )
 
 // backlog is how many lines a follower may be behind.
@@ -119,11 +121,7 @@ func (h *Hub) publish(ctx context.Context, r slog.Record, decorate func(slog.Han
 }
 
 func (f *follower) format(line *bytes.Buffer) slog.Handler {
-	opts := &slog.HandlerOptions{Level: f.level}
-	if f.json {
-		return slog.NewJSONHandler(line, opts)
-	}
-	return slog.NewTextHandler(line, opts)
+	return logx.Handler(line, logx.Options{Level: f.level, JSON: f.json})
 }
 
 // Follow hands every line from now on to send, until ctx ends or send fails.
