@@ -241,7 +241,7 @@ func TestEventStreamAndMonitorSendAtOnce(t *testing.T) {
 	logger.Debug("found", "what", "it")
 	buf := make([]byte, 4096)
 	n, err := log.Body.Read(buf)
-	if err != nil || !strings.Contains(string(buf[:n]), "msg=found component=test what=it") {
+	if err != nil || !strings.Contains(string(buf[:n]), "[DEBUG] test: found: what=it") {
 		t.Fatalf("%q (%v)", buf[:n], err)
 	}
 }
