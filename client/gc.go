@@ -33,18 +33,21 @@ func (c *Client) collectLoop(ctx context.Context) {
 	}
 }
 
-// finished gives the allocations that may be collected, the oldest first.
-func (c *Client) finished() []*entry {
+// finished gives the allocations that may be collected, the oldest first, and
+// how many at their beginning nobody knows any more.
+func (c *Client) finished() (out []*entry, unknown int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []*entry
 	for _, e := range c.allocs {
 		if e.acked && e.Over() {
 			out = append(out, e)
+			if e.unknown {
+				unknown++
+			}
 		}
 	}
 	slices.SortFunc(out, func(a, b *entry) int { return cmp.Compare(endOf(a), endOf(b)) })
-	return out
+	return out, unknown
 }
 
 // endOf says when an allocation ended; those that nobody knows come first.
@@ -56,12 +59,8 @@ func endOf(e *entry) int64 {
 }
 
 func (c *Client) collectSome(ctx context.Context) {
-	done := c.finished()
-	n := 0
-	for n < len(done) && done[n].unknown {
-		n++
-	}
-	n = max(n, len(done)-c.cfg.GC.MaxAllocs)
+	done, unknown := c.finished()
+	n := max(unknown, len(done)-c.cfg.GC.MaxAllocs)
 	c.destroyAll(ctx, done[:n])
 	for _, e := range done[n:] {
 		if ctx.Err() != nil || !c.diskFull() {
