@@ -211,9 +211,11 @@ func (a *agent) do(t *testing.T, method, path string, body any) response {
 
 func (a *agent) send(t *testing.T, req *http.Request) response {
 	t.Helper()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
 	client := &http.Client{
 		Timeout:       2 * patience,
-		Transport:     &http.Transport{DisableKeepAlives: true},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	resp, err := client.Do(req)
