@@ -163,7 +163,8 @@ func (c *Client) GCAlloc(_ context.Context, allocID string) error {
 // GCAll does so for all finished allocations.
 func (c *Client) GCAll(ctx context.Context) error {
 	var all error
-	for _, e := range c.finished() {
+	done, _ := c.finished()
+	for _, e := range done {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(all, err)
 		}
