@@ -107,6 +107,9 @@ type DeploymentUpsert struct {
 
 func (c *DeploymentUpsert) apply(tx *state.Tx) (any, error) {
 	for _, d := range c.Deployments {
+		if d == nil || d.ID == "" {
+			return nil, api.Errorf(api.ErrInvalid, "deployment: no ID given")
+		}
 		tx.PutDeployment(d)
 	}
 	putEvals(tx, c.Evals)

@@ -156,6 +156,9 @@ type NodePoolUpsert struct {
 
 func (c *NodePoolUpsert) apply(tx *state.Tx) (any, error) {
 	for _, p := range c.Pools {
+		if p == nil || p.Name == "" {
+			return nil, api.Errorf(api.ErrInvalid, "node pool: no name given")
+		}
 		if builtinPool(p.Name) {
 			return nil, api.Errorf(api.ErrInvalid, "modifying node pool %q is not allowed", p.Name)
 		}
