@@ -207,7 +207,7 @@ func (a *Agent) announce(ctx context.Context) error {
 	if a.cfg.DevMode {
 		mode = " in dev mode: its state is in memory and ends with it"
 	}
-	_, err := fmt.Fprintf(a.options.Stdout, "serai %s is ready (%s%s)\n    HTTP API  http://%s\n    Try       serai status\n", version.String(), what, mode, a.http.Address())
+	_, err := fmt.Fprintf(a.options.Stdout, "serai is ready: %s%s\n    HTTP API  http://%s\n    Try       serai status\n", what, mode, a.http.Address())
 	if err != nil {
 		a.logger.Debug("nobody reads standard output", "err", err)
 	}

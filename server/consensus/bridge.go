@@ -27,6 +27,7 @@ func newBridge(l *slog.Logger) hclog.Logger {
 
 // usual are warnings that are part of every start of a single server.
 var usual = map[string]bool{
+	"Election timeout reached, restarting election":                     true,
 	"heartbeat timeout reached, starting election":                      true,
 	"pre-vote is disabled because it is not supported by the Transport": true,
 }
