@@ -3,6 +3,7 @@ package consensus
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -37,6 +38,14 @@ func openRest(cfg *Config, log *wal.Log) (stores, error) {
 	if err != nil {
 		return stores{}, err
 	}
+	s, err := openSnapshots(cfg, log, stable)
+	if err != nil {
+		stable.Close()
+	}
+	return s, err
+}
+
+func openSnapshots(cfg *Config, log *wal.Log, stable *stable) (stores, error) {
 	snapshots, err := raft.NewFileSnapshotStoreWithLogger(cfg.Dir, keptSnapshots, newBridge(cfg.Logger))
 	if err != nil {
 		return stores{}, fmt.Errorf("open snapshots: %w", err)
@@ -53,7 +62,18 @@ func openRest(cfg *Config, log *wal.Log) (stores, error) {
 	if err != nil {
 		return stores{}, err
 	}
-	return stores{logs: cache, stable: stable, snapshots: snapshots, closer: log}, nil
+	return stores{logs: cache, stable: stable, snapshots: snapshots, closer: closers{log, stable}}, nil
+}
+
+// closers close several things.
+type closers []io.Closer
+
+func (c closers) Close() error {
+	var errs []error
+	for _, x := range c {
+		errs = append(errs, x.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // restoreNewest restores the newest snapshot and returns its index, 0 when
@@ -119,8 +139,17 @@ func (s logStore) StoreLogs(logs []*raft.Log) error {
 			entries[i].AppendedAt = l.AppendedAt.UnixNano()
 		}
 	}
-	return s.log.Append(entries)
+	err := s.log.Append(entries)
+	if err != nil {
+		// The leader steps down, is elected again at once and tries again. A
+		// full disk must not make that a busy loop.
+		time.Sleep(appendRetry)
+	}
+	return err
 }
+
+// appendRetry is how long the log rests when the disk did not take an entry.
+const appendRetry = 500 * time.Millisecond
 
 // DeleteRange removes entries at one end of the log.
 func (s logStore) DeleteRange(low, high uint64) error { return s.log.DeleteRange(low, high) }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,14 +13,25 @@ import (
 	"github.com/seraihq/serai/internal/wire"
 )
 
-// stable keeps the few values that Raft must not forget (its term and its
-// vote) in one small file, which is replaced as a whole and checked when read.
+// stable keeps the few values that Raft must not forget: its term and its
+// vote. The file holds two copies and is written in place, one copy after the
+// other: whatever stops a write leaves one whole copy, damage to one is
+// noticed and mended from the other, and a full disk cannot keep a server from
+// voting, which the library would answer with a panic.
+//
+//	copy = sequence(8) length(4) crc(4) CBOR zeros, 4096 bytes in all
 type stable struct {
-	path string
+	file *os.File
 
 	mu     sync.Mutex
+	seq    uint64
 	values map[string][]byte
 }
+
+const (
+	copyBytes     = 4096
+	copyHeadBytes = 16
+)
 
 // errNotFound has the text that the library looks for.
 var errNotFound = errors.New("not found")
@@ -28,22 +39,94 @@ var errNotFound = errors.New("not found")
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func openStable(path string) (*stable, error) {
-	s := &stable{path: path, values: map[string][]byte{}}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open term and vote: %w", err)
 	}
-	if len(b) < 4 || binary.LittleEndian.Uint32(b) != crc32.Checksum(b[4:], castagnoli) {
-		return nil, fmt.Errorf("open term and vote: %s is damaged; start this server empty and restore a saved snapshot", path)
-	}
-	if err := wire.Unmarshal(b[4:], &s.values); err != nil {
+	s := &stable{file: f, values: map[string][]byte{}}
+	if err := s.load(); err != nil {
+		f.Close()
 		return nil, fmt.Errorf("open term and vote: %s: %w", path, err)
 	}
 	return s, nil
 }
+
+func (s *stable) load() error {
+	b, err := io.ReadAll(s.file)
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, at := range []int{0, copyBytes} {
+		seq, values, ok := parseCopy(b, at)
+		if ok && (!found || seq > s.seq) {
+			s.seq, s.values, found = seq, values, true
+		}
+	}
+	if !found && len(b) == 2*copyBytes {
+		return errors.New("both copies are damaged; start this server empty and restore a saved snapshot")
+	}
+	// Both copies are alike from here on, and the file has its full size. A
+	// file that is shorter was being made when the server stopped.
+	if err := s.save(); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(s.file.Name()))
+}
+
+func parseCopy(b []byte, at int) (seq uint64, values map[string][]byte, ok bool) {
+	if len(b) < at+copyBytes {
+		return 0, nil, false
+	}
+	b = b[at : at+copyBytes]
+	n := binary.LittleEndian.Uint32(b[8:])
+	if n > copyBytes-copyHeadBytes {
+		return 0, nil, false
+	}
+	payload := b[copyHeadBytes : copyHeadBytes+n]
+	if binary.LittleEndian.Uint32(b[12:]) != crc32.Update(crc32.Checksum(b[:12], castagnoli), castagnoli, payload) {
+		return 0, nil, false
+	}
+	return binary.LittleEndian.Uint64(b), values, wire.Unmarshal(payload, &values) == nil
+}
+
+// save writes both copies, the second when the first is on the disk.
+func (s *stable) save() error {
+	payload, err := wire.Marshal(s.values)
+	if err != nil {
+		return err
+	}
+	if len(payload) > copyBytes-copyHeadBytes {
+		return fmt.Errorf("%d bytes are too many", len(payload))
+	}
+	b := make([]byte, copyBytes)
+	binary.LittleEndian.PutUint64(b, s.seq+1)
+	binary.LittleEndian.PutUint32(b[8:], uint32(len(payload)))
+	copy(b[copyHeadBytes:], payload)
+	binary.LittleEndian.PutUint32(b[12:], crc32.Update(crc32.Checksum(b[:12], castagnoli), castagnoli, payload))
+	for _, at := range []int64{0, copyBytes} {
+		if _, err := s.file.WriteAt(b, at); err != nil {
+			return err
+		}
+		if err := s.file.Sync(); err != nil {
+			return err
+		}
+	}
+	s.seq++
+	return nil
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// Close closes the file.
+func (s *stable) Close() error { return s.file.Close() }
 
 // Set keeps a value; it is durable when it returns.
 func (s *stable) Set(key, value []byte) error {
@@ -51,8 +134,7 @@ func (s *stable) Set(key, value []byte) error {
 	defer s.mu.Unlock()
 	old, had := s.values[string(key)]
 	s.values[string(key)] = append([]byte(nil), value...)
-	err := s.save()
-	if err != nil {
+	if err := s.save(); err != nil {
 		delete(s.values, string(key))
 		if had {
 			s.values[string(key)] = old
@@ -60,32 +142,6 @@ func (s *stable) Set(key, value []byte) error {
 		return fmt.Errorf("keep term and vote: %w", err)
 	}
 	return nil
-}
-
-func (s *stable) save() error {
-	b, err := wire.Marshal(s.values)
-	if err != nil {
-		return err
-	}
-	b = append(binary.LittleEndian.AppendUint32(nil, crc32.Checksum(b, castagnoli)), b...)
-	tmp := s.path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, s.path); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(s.path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // Get returns a value.
