@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/internal/telemetry"
 	"github.com/seraihq/serai/server/state"
 )
@@ -47,9 +48,24 @@ func (s *Server) gauges() {
 	summaries(v)
 }
 
-// summaries tells how the allocations of each job are, by group.
+// maxSummaries is how many jobs have metrics of their own: each costs seven
+// series per group, for as long as they are kept in memory.
+const maxSummaries = 1000
+
+// summaries tells how the allocations of each job are, by group; of the jobs
+// that are not over when there are many.
 func summaries(v *state.View) {
+	many := v.JobCount() > maxSummaries
+	told := 0
 	for s := range v.JobSummaries() {
+		if many {
+			if j, ok := v.Job(s.Namespace, s.JobID); !ok || j.Status == api.JobStatusDead {
+				continue
+			}
+		}
+		if told++; told > maxSummaries {
+			return
+		}
 		for group, n := range s.Summary {
 			labels := []telemetry.Label{{Name: "job", Value: s.JobID}, {Name: "task_group", Value: group}, {Name: "namespace", Value: s.Namespace}}
 			for _, g := range []struct {

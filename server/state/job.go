@@ -80,6 +80,9 @@ func (r Reader) Job(namespace, id string) (*api.Job, bool) {
 // Jobs returns every job, by namespace and ID.
 func (r Reader) Jobs() iter.Seq[*api.Job] { return r.t.jobs.All(r.r) }
 
+// JobCount returns how many jobs there are.
+func (r Reader) JobCount() int { return r.t.jobs.Len(r.r) }
+
 // JobsFrom returns the jobs from a namespace and ID on, that one included.
 func (r Reader) JobsFrom(namespace, id string) iter.Seq[*api.Job] {
 	return r.t.jobs.From(r.r, jobID{Namespace: namespace, ID: id})
