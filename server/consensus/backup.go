@@ -270,11 +270,3 @@ func (r *Raft) Restore(ctx context.Context, source io.Reader) (Metadata, error) 
 	}
 	return in.Metadata, nil
 }
-
-// Compact makes a snapshot of this server now and drops the log before it.
-func (r *Raft) Compact(ctx context.Context) error {
-	if err := r.wait(ctx, func() raft.Future { return r.raft.Snapshot() }); err != nil {
-		return kind("make snapshot", err)
-	}
-	return nil
-}

@@ -117,7 +117,7 @@ func TestStableSurvivesDamage(t *testing.T) {
 		}
 		t.Fatalf("%s: term is %d, %v", what, got, err)
 	}
-	for at := 0; at < len(newer); at += 1 + at%37 {
+	for at := 0; at < len(newer); at += 1 + at%173 {
 		bad := bytes.Clone(newer)
 		bad[at] ^= 4
 		read("flip", bad, 7)

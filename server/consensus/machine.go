@@ -16,6 +16,7 @@ type machine struct {
 	fsm   *fsm.FSM
 	fatal func(error)
 	log   *slog.Logger
+	grown *growth
 	dead  error // the entry that could not be applied; only Raft's goroutine looks
 }
 
@@ -31,6 +32,7 @@ func (m *machine) Apply(l *raft.Log) any {
 	if m.dead != nil {
 		return outcome{err: m.dead}
 	}
+	m.grown.add(len(l.Data))
 	result, err := m.fsm.Apply(l.Index, l.Data)
 	if err != nil && fsm.Fatal(err) {
 		m.dead = err
@@ -47,7 +49,8 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 	if m.dead != nil {
 		return nil, m.dead
 	}
-	return snapshot{m.fsm.Store().View()}, nil
+	m.grown.bytes = 0
+	return snapshot{m.fsm.Store().View(), m.grown}, nil
 }
 
 // Restore replaces the state by that of a snapshot, whole or not at all.
@@ -60,13 +63,18 @@ func (m *machine) Restore(r io.ReadCloser) error {
 }
 
 // snapshot is a view on its way to the snapshot store.
-type snapshot struct{ view *state.View }
+type snapshot struct {
+	view  *state.View
+	grown *growth
+}
 
 func (s snapshot) Persist(sink raft.SnapshotSink) error {
-	if err := s.view.WriteSnapshot(sink); err != nil {
+	out := &counted{Writer: sink}
+	if err := s.view.WriteSnapshot(out); err != nil {
 		_ = sink.Cancel()
 		return err
 	}
+	s.grown.last.Store(out.n)
 	return sink.Close()
 }
 

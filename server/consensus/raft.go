@@ -57,9 +57,11 @@ type Raft struct {
 	fsm    *fsm.FSM
 	log    *slog.Logger
 	cfg    Config
-	closer io.Closer // of the log
-	closed chan struct{}
+	closer io.Closer    // of the log
 	close  func() error // does it once
+
+	closed    chan struct{} // Close was called
+	compacted chan struct{} // the compactor has ended
 }
 
 // stores are what Raft keeps its things in.
@@ -128,13 +130,15 @@ func start(cfg Config, s stores) (*Raft, error) {
 			return nil, fmt.Errorf("bootstrap: %w", err)
 		}
 	}
-	m := &machine{fsm: cfg.FSM, fatal: cfg.Fatal, log: log}
+	grown := newGrowth()
+	m := &machine{fsm: cfg.FSM, fatal: cfg.Fatal, log: log, grown: grown}
 	r, err := raft.NewRaft(conf, m, s.logs, s.stable, s.snapshots, transport)
 	if err != nil {
 		return nil, err
 	}
-	out := &Raft{raft: r, fsm: cfg.FSM, log: log, cfg: cfg, closer: s.closer, closed: make(chan struct{})}
+	out := &Raft{raft: r, fsm: cfg.FSM, log: log, cfg: cfg, closer: s.closer, closed: make(chan struct{}), compacted: make(chan struct{})}
 	out.close = sync.OnceValue(out.shutdown)
+	go out.compactor(grown)
 	return out, nil
 }
 
@@ -144,6 +148,7 @@ func (r *Raft) Close() error { return r.close() }
 func (r *Raft) shutdown() error {
 	err := r.raft.Shutdown().Error()
 	close(r.closed)
+	<-r.compacted
 	if r.closer != nil {
 		err = errors.Join(err, r.closer.Close())
 	}

@@ -1,18 +1,21 @@
 package consensus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/consensus/wal"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/state"
 )
@@ -233,5 +236,50 @@ func TestLeadEndsWithTheServer(t *testing.T) {
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("Lead returned %v", err)
+	}
+}
+
+// TestLargeLogIsCompacted writes few entries that are large.
+func TestLargeLogIsCompacted(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, config(dir))
+	text := strings.Repeat("x", 1<<20)
+	deadline := time.Now().Add(20 * time.Second)
+	for n := 0; ; n++ {
+		if _, err := r.Do(context.Background(), &fsm.NamespaceUpsert{Namespaces: []*api.Namespace{{Name: "x", Description: text}}}); err != nil {
+			t.Fatal(err)
+		}
+		if snapshots, _ := filepath.Glob(filepath.Join(snapshotDir(dir), "*", "state.bin")); len(snapshots) > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no snapshot after %d entries of 1 MiB", n)
+		}
+	}
+}
+
+func TestDamagedLogIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, config(dir))
+	for i := range 20 {
+		putNamespace(t, r, fmt.Sprint("n", i))
+	}
+	r.Close()
+	files, _ := filepath.Glob(filepath.Join(dir, "log", "*.wal"))
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[bytes.Index(b, []byte("n7"))] ^= 1
+	if err := os.WriteFile(files[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(dir)
+	if _, err = Open(cfg); !errors.Is(err, wal.ErrCorrupt) {
+		t.Fatalf("got %v", err)
+	}
+	t.Log(err)
+	if _, ok := cfg.FSM.Store().View().Namespace("n0"); ok {
+		t.Error("a part of a refused log was applied")
 	}
 }
