@@ -78,6 +78,10 @@ show job run "$here/demo-web.nomad.hcl"
 show job run "$here/demo-report.nomad.hcl"
 show job status
 show job status demo-web
+for _ in $(seq 100); do # its first line comes a moment after it runs
+  "$serai" alloc logs -task server -job demo-web 2>/dev/null | grep -q served && break
+  sleep 0.1
+done
 say "\$ serai alloc logs -task server -job demo-web (first lines)"
 "$serai" alloc logs -task server -job demo-web | head -n 5 || true
 # The batch job counts what the machine has; its output is there when it is complete.
