@@ -60,14 +60,17 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The segment has no room for a big entry, but has for small ones.
-	awaitLeader(t, r)
-	deadline := time.Now().Add(20 * time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
 	for {
-		_, err := r.Do(context.Background(), &fsm.NamespaceUpsert{Namespaces: []*api.Namespace{{Name: "after"}}})
+		if err := r.awaitLeadership(ctx, r.raft.LeaderCh()); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.Do(ctx, &fsm.NamespaceUpsert{Namespaces: []*api.Namespace{{Name: "after"}}})
 		if err == nil {
 			break
 		}
-		if time.Now().After(deadline) {
+		if ctx.Err() != nil {
 			t.Fatal(err)
 		}
 	}
