@@ -22,28 +22,31 @@ func openDisk(cfg *Config) (stores, error) {
 	if err := os.MkdirAll(snapshotDir(cfg.Dir), 0o700); err != nil {
 		return stores{}, err
 	}
-	log, err := wal.Open(wal.Options{Dir: filepath.Join(cfg.Dir, "log"), Logger: cfg.Logger})
-	if err != nil {
-		return stores{}, err
-	}
-	s, err := openRest(cfg, log)
-	if err != nil {
-		log.Close()
-	}
-	return s, err
-}
-
-func openRest(cfg *Config, log *wal.Log) (stores, error) {
 	stable, err := openStable(filepath.Join(cfg.Dir, "stable"))
 	if err != nil {
 		return stores{}, err
 	}
+	newest, err := stable.GetUint64(keyNewestSegment)
+	if err != nil && !errors.Is(err, errNotFound) {
+		return stores{}, errors.Join(err, stable.Close())
+	}
+	log, err := wal.Open(wal.Options{
+		Dir: filepath.Join(cfg.Dir, "log"), Logger: cfg.Logger, Newest: newest,
+		Begun: func(number uint64) error { return stable.SetUint64(keyNewestSegment, number) },
+	})
+	if err != nil {
+		return stores{}, errors.Join(err, stable.Close())
+	}
 	s, err := openSnapshots(cfg, log, stable)
 	if err != nil {
-		stable.Close()
+		return stores{}, errors.Join(err, log.Close(), stable.Close())
 	}
-	return s, err
+	return s, nil
 }
+
+// keyNewestSegment is where the number of the log's newest segment is kept, so
+// that a log without it is noticed.
+var keyNewestSegment = []byte("NewestSegment")
 
 func openSnapshots(cfg *Config, log *wal.Log, stable *stable) (stores, error) {
 	snapshots, err := raft.NewFileSnapshotStoreWithLogger(cfg.Dir, keptSnapshots, newBridge(cfg.Logger))

@@ -283,3 +283,16 @@ func TestDamagedLogIsRefused(t *testing.T) {
 		t.Error("a part of a refused log was applied")
 	}
 }
+
+func TestMissingLogIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, config(dir))
+	putNamespace(t, r, "x")
+	r.Close()
+	if err := os.RemoveAll(filepath.Join(dir, "log")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(config(dir)); !errors.Is(err, wal.ErrCorrupt) {
+		t.Fatalf("got %v", err)
+	}
+}

@@ -24,6 +24,14 @@ type Options struct {
 	Dir          string
 	SegmentBytes int64 // DefaultSegmentBytes when 0
 	Logger       *slog.Logger
+
+	// Newest is the number of the newest segment, as Begun was told last: a
+	// log that ends before it has lost files. 0 when it is not known.
+	Newest uint64
+
+	// Begun, when it is set, keeps the number of a new segment somewhere else,
+	// durably, before anything is written to the segment.
+	Begun func(number uint64) error
 }
 
 // Log is an open log. One goroutine at a time appends and deletes; any number

@@ -50,6 +50,9 @@ func (l *Log) recover() error {
 			return err
 		}
 	}
+	if n := l.opts.Newest; n > 0 && (len(numbers) == 0 || numbers[len(numbers)-1] < n) {
+		return fmt.Errorf("%w: %s is missing; put it back, or start this server empty and restore a saved snapshot", ErrCorrupt, segmentName(n))
+	}
 	if len(numbers) == 0 {
 		s, err := l.newSegment(1, 1, l.opts.SegmentBytes)
 		if err != nil {

@@ -48,6 +48,13 @@ func (l *Log) newSegment(number, first uint64, size int64) (*segment, error) {
 		_ = l.root.Remove(temporary)
 		return nil, fmt.Errorf("make log segment: %w", err)
 	}
+	if l.opts.Begun != nil {
+		if err := l.opts.Begun(number); err != nil {
+			f.Close()
+			_ = l.root.Remove(segmentName(number))
+			return nil, fmt.Errorf("make log segment: %w", err)
+		}
+	}
 	return s, nil
 }
 
