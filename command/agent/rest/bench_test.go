@@ -10,14 +10,17 @@ import (
 	"github.com/seraihq/serai/api"
 )
 
-// total is how many allocations the benchmarks place, on 100 nodes.
-const total = 100_000
+// The benchmarks place so many allocations on so many nodes.
+const (
+	total = 100_000
+	nodes = 5_000
+)
 
 func silent(*api.Allocation) string { return "" }
 
 func filled(b *testing.B, dir string) (*cluster, time.Duration) {
 	c := startIn(b, dir)
-	for range 100 {
+	for range nodes {
 		c.node(silent)
 	}
 	begin := time.Now()
