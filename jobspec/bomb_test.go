@@ -152,7 +152,7 @@ func TestBombs(t *testing.T) {
 			}
 			made := (after.TotalAlloc - before.TotalAlloc) >> 20
 			t.Logf("%d MiB: %.150s", made, err)
-			if made > 256 {
+			if made > 320 { // the race detector adds to it
 				t.Errorf("allocated %d MiB", made)
 			}
 		})

@@ -61,7 +61,8 @@ func fromStatus(ctx context.Context, driver string, err error) error {
 		return ctx.Err()
 	}
 	text := st.Message()
-	if st.Code() == codes.Unavailable {
+	// The connection of a process that has died is closed under the calls on it, which are told that they were cancelled.
+	if st.Code() == codes.Unavailable || st.Code() == codes.Canceled {
 		return fmt.Errorf("driver %q: %w: %s", driver, drivers.ErrUnavailable, text)
 	}
 	for _, k := range kinds {
