@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"time"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/scheduler/fit"
@@ -73,15 +74,28 @@ func (b *Broker) worthALook(x *api.Evaluation) bool {
 	return false
 }
 
-// unblock makes the blocked evaluations pending that are worth a look.
-func (b *Broker) unblock(ctx context.Context) {
+const (
+	// restPerEval is how long passes over the blocked evaluations rest for each
+	// one that was woken, so that many of them leave the planner time for what is
+	// new even while allocations end all the time.
+	restPerEval = 200 * time.Microsecond
+	maxRest     = 2 * time.Second
+)
+
+// unblock makes the blocked evaluations pending that are worth a look. It gives
+// the time after which it wants to be called again at the latest.
+func (b *Broker) unblock(ctx context.Context) time.Duration {
+	if wait := time.Until(b.rest); wait > 0 {
+		return wait
+	}
 	evals := b.collect()
 	if len(evals) == 0 {
-		return
+		return time.Hour
 	}
+	b.rest = time.Now().Add(min(time.Duration(len(evals))*restPerEval, maxRest))
 	err := b.cfg.Unblock(ctx, evals)
 	if err == nil {
-		return
+		return time.Hour
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,8 +103,9 @@ func (b *Broker) unblock(ctx context.Context) {
 		delete(b.freeing, x.ID)
 	}
 	if ctx.Err() == nil {
-		b.cfg.Logger.Warn("blocked evaluations stay blocked until capacity changes again", "err", err)
+		b.cfg.Logger.Warn("blocked evaluations could not be made pending, it is tried again", "err", err)
 	}
+	return time.Second
 }
 
 func (b *Broker) collect() []*api.Evaluation {

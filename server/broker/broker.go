@@ -24,6 +24,7 @@ type Config struct {
 type Broker struct {
 	cfg  Config
 	wake chan struct{} // has an element when Next may have something to do
+	rest time.Time     // no pass over the blocked evaluations before; Run's own
 
 	mu      sync.Mutex
 	known   map[string]*api.Evaluation // pending, by ID
@@ -88,8 +89,8 @@ func (b *Broker) follow(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		b.unblock(ctx)
-		timer.Reset(b.release(time.Now()))
+		again := b.unblock(ctx)
+		timer.Reset(min(again, b.release(time.Now())))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -211,3 +211,41 @@ func TestCapacityBetweenSnapshotAndBlocked(t *testing.T) {
 		b.want(b.next(1), "late")
 	})
 }
+
+// While allocations end all the time, many blocked evaluations are not woken
+// each time.
+func TestManyBlockedAreNotWokenAllTheTime(t *testing.T) {
+	run(t, func(b *bench) {
+		b.apply(&fsm.NodeRegister{Node: node("n1", "big", api.NodeStatusReady)})
+		synctest.Wait()
+		for i := range 1000 {
+			b.apply(&fsm.EvalUpsert{Evals: []*api.Evaluation{blocked(fmt.Sprint("e", i), fmt.Sprint("j", i), b.index, nil, false)}})
+		}
+		synctest.Wait()
+		woken := 0
+		for range 20 { // a node becomes larger every 10 ms; the planner blocks again what it is given
+			b.apply(&fsm.NodeRegister{Node: node("n1", fmt.Sprint("class", b.index), api.NodeStatusReady)})
+			synctest.Wait()
+			for batch := b.broker.TryNext(1000); len(batch) > 0; batch = b.broker.TryNext(1000) {
+				woken += len(batch)
+				for _, x := range batch {
+					y := *x
+					y.Status, y.SnapshotIndex = api.EvalBlocked, b.index
+					b.apply(&fsm.EvalUpsert{Evals: []*api.Evaluation{&y}})
+				}
+				synctest.Wait()
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if woken < 1000 || woken > 3000 {
+			t.Errorf("%d evaluations were woken in 200 ms, want each about once", woken)
+		}
+		before := woken
+		time.Sleep(time.Second)
+		synctest.Wait()
+		woken += len(b.broker.TryNext(2000))
+		if woken == before {
+			t.Error("the last change woke nobody")
+		}
+	})
+}
