@@ -32,7 +32,7 @@ func config(dir string) Config {
 	return Config{Dir: dir, ID: "server-1", Address: "127.0.0.1:4647", FSM: fsm.New(state.New()), Logger: slog.New(slog.DiscardHandler)}
 }
 
-func open(t *testing.T, cfg Config) *Raft {
+func open(t testing.TB, cfg Config) *Raft {
 	t.Helper()
 	r, err := Open(cfg)
 	if err != nil {
