@@ -35,8 +35,12 @@ func (a *API) exec(w http.ResponseWriter, r *http.Request, req *api.AllocExecReq
 		return nil // Accept has answered
 	}
 	conn.SetReadLimit(execMessage)
+	// A read that is given up closes the connection, so this ends only after the
+	// last message.
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
 	s := &execSession{conn: conn}
-	code, err := s.run(r.Context(), a, req)
+	code, err := s.run(ctx, cancel, a, req)
 	if err != nil {
 		status := websocket.StatusPolicyViolation
 		if api.Status(err) == http.StatusInternalServerError {
@@ -57,7 +61,8 @@ type execSession struct {
 	mu   sync.Mutex // one message at a time
 }
 
-func (s *execSession) run(ctx context.Context, a *API, req *api.AllocExecRequest) (int, error) {
+// run runs the command; cancel ends its context when the client goes away.
+func (s *execSession) run(ctx context.Context, cancel context.CancelFunc, a *API, req *api.AllocExecRequest) (int, error) {
 	if req.WSHandshake {
 		var hello api.ExecHandshake
 		if err := wsjson.Read(ctx, s.conn, &hello); err != nil {
@@ -77,13 +82,10 @@ func (s *execSession) run(ctx context.Context, a *API, req *api.AllocExecRequest
 	if err := a.hasAlloc(req.ID); err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	s.ctx = ctx
 	stdin, stdinWriter := io.Pipe()
 	resize := make(chan drivers.TerminalSize, 1)
-	var reading sync.WaitGroup
-	reading.Go(func() { s.read(ctx, cancel, stdinWriter, resize) })
+	go s.read(ctx, cancel, stdinWriter, resize) // ends with the connection
 	code, err := a.Client.Exec(ctx, client.ExecRequest{
 		AllocID: req.ID, Task: req.Task, Command: command, TTY: req.TTY,
 		Stdin: stdin, Stdout: s.writer(true), Stderr: s.writer(false), Resize: resize,
