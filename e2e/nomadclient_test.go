@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -260,6 +261,33 @@ func TestNomadClientAllocations(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].AllocatedResources == nil || len(all[0].TaskStates) != 0 {
 		t.Errorf("list: %+v %v", all, err)
 	}
+}
+
+// TestManyExecSessions: each one gets its output and its exit code, however the
+// end of the command and the end of the session fall.
+func TestManyExecSessions(t *testing.T) {
+	t.Parallel()
+	a := shared(t)
+	id := a.jobID(t)
+	a.register(t, oneGroup(id, "service", shell("t", "exec sleep 600")))
+	alloc := a.alloc(t, a.waitOne(t, id, "running").ID)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range 10 {
+				var out syncBuffer
+				want := 10*w + i
+				code, err := a.nomad.Allocations().Exec(ctx, alloc, "t", false, []string{"/bin/sh", "-c", fmt.Sprintf("echo %d; exit %d", want, want)},
+					strings.NewReader(""), &out, io.Discard, nil, nil)
+				if err != nil || code != want || out.String() != fmt.Sprintln(want) {
+					t.Errorf("session %d: %d %v %q", want, code, err, out.String())
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestNomadClientNodes(t *testing.T) {
