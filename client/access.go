@@ -259,6 +259,21 @@ func (c *Client) Signal(ctx context.Context, allocID, task, signal string) error
 	return e.Signal(ctx, task, signal)
 }
 
+// Healthy says whether the servers have heard from this node within the time
+// that they gave it.
+func (c *Client) Healthy() (ok bool, message string) {
+	c.lastN.mu.Lock()
+	contact, ttl := c.lastN.contact, c.lastN.heartbeat
+	c.lastN.mu.Unlock()
+	switch ago := time.Since(contact); {
+	case contact.IsZero():
+		return false, "the node is not registered yet"
+	case ttl > 0 && ago > ttl:
+		return false, fmt.Sprintf("the servers were last told that the node lives %s ago; they expect it every %s", ago.Round(time.Second), ttl)
+	}
+	return true, "ok"
+}
+
 // Stats tells about the client, for /v1/agent/self.
 func (c *Client) Stats() map[string]string {
 	c.lastN.mu.Lock()

@@ -22,7 +22,8 @@ func (a *Agent) Health() api.AgentHealthResponse {
 		h.Server = &state
 	}
 	if a.client != nil {
-		h.Client = &api.HealthState{Ok: true, Message: "ok"}
+		ok, message := a.client.Healthy()
+		h.Client = &api.HealthState{Ok: ok, Message: message}
 	}
 	return h
 }
