@@ -36,54 +36,58 @@ func newAllocationTables(s *table.Store) allocationTables {
 }
 
 // Allocation returns the allocation with the ID.
-func (r Reader) Allocation(id string) (*api.Allocation, bool) { return r.t.allocs.Get(r.r, id) }
+func (r Reader) Allocation(id string) (*api.Allocation, bool) {
+	return tablesOf(r.t).allocs.Get(r.r, id)
+}
 
 // Allocations returns every allocation, by ID.
-func (r Reader) Allocations() iter.Seq[*api.Allocation] { return r.t.allocs.All(r.r) }
+func (r Reader) Allocations() iter.Seq[*api.Allocation] { return tablesOf(r.t).allocs.All(r.r) }
 
 // AllocationsFrom returns the allocations from an ID on, that one included.
 func (r Reader) AllocationsFrom(id string) iter.Seq[*api.Allocation] {
-	return r.t.allocs.From(r.r, id)
+	return tablesOf(r.t).allocs.From(r.r, id)
 }
 
 // AllocationCount returns how many allocations there are.
-func (r Reader) AllocationCount() int { return r.t.allocs.Len(r.r) }
+func (r Reader) AllocationCount() int { return tablesOf(r.t).allocs.Len(r.r) }
 
 // AllocationsByPrefix returns the allocations whose ID starts with prefix.
 func (r Reader) AllocationsByPrefix(prefix string) iter.Seq[*api.Allocation] {
-	return prefixed(r.t.allocs, r.r, prefix)
+	return prefixed(tablesOf(r.t).allocs, r.r, prefix)
 }
 
 // AllocationsByJob returns the allocations of all versions of a job.
 func (r Reader) AllocationsByJob(namespace, id string) iter.Seq[*api.Allocation] {
-	return r.t.allocsJob.Range(r.r, jobID{Namespace: namespace, ID: id})
+	return tablesOf(r.t).allocsJob.Range(r.r, jobID{Namespace: namespace, ID: id})
 }
 
 // AllocationsByNode returns the allocations of a node, also those that are over.
 func (r Reader) AllocationsByNode(nodeID string) iter.Seq[*api.Allocation] {
-	return r.t.allocsNode.Range(r.r, nodeID)
+	return tablesOf(r.t).allocsNode.Range(r.r, nodeID)
 }
 
 // AllocationsByEval returns the allocations that an evaluation placed.
 func (r Reader) AllocationsByEval(evalID string) iter.Seq[*api.Allocation] {
-	return r.t.allocsEval.Range(r.r, evalID)
+	return tablesOf(r.t).allocsEval.Range(r.r, evalID)
 }
 
 // AllocationsByDeployment returns the allocations of a deployment.
 func (r Reader) AllocationsByDeployment(id string) iter.Seq[*api.Allocation] {
-	return r.t.allocsDeployment.Range(r.r, id)
+	return tablesOf(r.t).allocsDeployment.Range(r.r, id)
 }
 
 // NodeUsage returns what the allocations of a node take of it.
-func (r Reader) NodeUsage(nodeID string) (*NodeUsage, bool) { return r.t.usage.Get(r.r, nodeID) }
+func (r Reader) NodeUsage(nodeID string) (*NodeUsage, bool) {
+	return tablesOf(r.t).usage.Get(r.r, nodeID)
+}
 
 // NodeUsages returns the usage of every node that has any.
-func (r Reader) NodeUsages() iter.Seq[*NodeUsage] { return r.t.usage.All(r.r) }
+func (r Reader) NodeUsages() iter.Seq[*NodeUsage] { return tablesOf(r.t).usage.All(r.r) }
 
 // AllocationsIn returns the allocations of a namespace, by job and ID.
 func (r Reader) AllocationsIn(namespace string) iter.Seq[*api.Allocation] {
 	return func(yield func(*api.Allocation) bool) {
-		for id, a := range r.t.allocsJob.From(r.r, jobID{Namespace: namespace}) {
+		for id, a := range tablesOf(r.t).allocsJob.From(r.r, jobID{Namespace: namespace}) {
 			if id.Namespace != namespace || !yield(a) {
 				return
 			}

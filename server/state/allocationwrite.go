@@ -18,17 +18,17 @@ func (tx *Tx) UpdateAllocation(a *api.Allocation) { tx.putAllocation(a) }
 
 func (tx *Tx) putAllocation(a *api.Allocation) {
 	a.CreateIndex, a.ModifyIndex = tx.Index(), tx.Index()
-	old, exists := tx.t.allocs.Get(tx.r, a.ID)
+	old, exists := tablesOf(tx.t).allocs.Get(tx.r, a.ID)
 	if exists {
 		a.CreateIndex = old.CreateIndex
 	}
-	tx.t.allocs.Put(tx.tx, a)
+	tablesOf(tx.t).allocs.Put(tx.tx, a)
 	tx.follow(old, a)
 }
 
 // DeleteAllocation removes an allocation.
 func (tx *Tx) DeleteAllocation(id string) bool {
-	old, ok := tx.t.allocs.Delete(tx.tx, id)
+	old, ok := tablesOf(tx.t).allocs.Delete(tx.tx, id)
 	if ok {
 		tx.follow(old, nil)
 	}

@@ -37,39 +37,43 @@ func newClusterTables(s *table.Store) clusterTables {
 }
 
 // Namespace returns the namespace with the name.
-func (r Reader) Namespace(name string) (*api.Namespace, bool) { return r.t.namespaces.Get(r.r, name) }
+func (r Reader) Namespace(name string) (*api.Namespace, bool) {
+	return tablesOf(r.t).namespaces.Get(r.r, name)
+}
 
 // Namespaces returns every namespace, by name.
-func (r Reader) Namespaces() iter.Seq[*api.Namespace] { return r.t.namespaces.All(r.r) }
+func (r Reader) Namespaces() iter.Seq[*api.Namespace] { return tablesOf(r.t).namespaces.All(r.r) }
 
 // SchedulerConfig returns the scheduler's configuration, never nil.
 func (r Reader) SchedulerConfig() *api.SchedulerConfiguration {
-	if c, ok := r.t.config.Get(r.r, ""); ok {
+	if c, ok := tablesOf(r.t).config.Get(r.r, ""); ok {
 		return c
 	}
 	return api.DefaultSchedulerConfiguration()
 }
 
 // ClusterMeta returns the cluster's identity, once it has one.
-func (r Reader) ClusterMeta() (*ClusterMeta, bool) { return r.t.meta.Get(r.r, "") }
+func (r Reader) ClusterMeta() (*ClusterMeta, bool) { return tablesOf(r.t).meta.Get(r.r, "") }
 
 // Deployment returns the deployment with the ID.
-func (r Reader) Deployment(id string) (*api.Deployment, bool) { return r.t.deployments.Get(r.r, id) }
+func (r Reader) Deployment(id string) (*api.Deployment, bool) {
+	return tablesOf(r.t).deployments.Get(r.r, id)
+}
 
 // Deployments returns every deployment, by ID.
-func (r Reader) Deployments() iter.Seq[*api.Deployment] { return r.t.deployments.All(r.r) }
+func (r Reader) Deployments() iter.Seq[*api.Deployment] { return tablesOf(r.t).deployments.All(r.r) }
 
 // DeploymentsFrom returns the deployments from an ID on, that one included.
 func (r Reader) DeploymentsFrom(id string) iter.Seq[*api.Deployment] {
-	return r.t.deployments.From(r.r, id)
+	return tablesOf(r.t).deployments.From(r.r, id)
 }
 
 // DeploymentsByPrefix returns the deployments whose ID starts with prefix.
 func (r Reader) DeploymentsByPrefix(prefix string) iter.Seq[*api.Deployment] {
-	return prefixed(r.t.deployments, r.r, prefix)
+	return prefixed(tablesOf(r.t).deployments, r.r, prefix)
 }
 
 // DeploymentsByJob returns the deployments of a job.
 func (r Reader) DeploymentsByJob(namespace, id string) iter.Seq[*api.Deployment] {
-	return r.t.deploymentsJob.Range(r.r, jobID{Namespace: namespace, ID: id})
+	return tablesOf(r.t).deploymentsJob.Range(r.r, jobID{Namespace: namespace, ID: id})
 }

@@ -8,12 +8,12 @@ func (tx *Tx) PutNode(n *api.Node) {
 	if old, ok := tx.Node(n.ID); ok {
 		n.CreateIndex = old.CreateIndex
 	}
-	tx.t.nodes.Put(tx.tx, n)
+	tablesOf(tx.t).nodes.Put(tx.tx, n)
 }
 
 // DeleteNode removes a node.
 func (tx *Tx) DeleteNode(id string) bool {
-	_, ok := tx.t.nodes.Delete(tx.tx, id)
+	_, ok := tablesOf(tx.t).nodes.Delete(tx.tx, id)
 	return ok
 }
 
@@ -23,12 +23,12 @@ func (tx *Tx) PutNodePool(p *api.NodePool) {
 	if old, ok := tx.NodePool(p.Name); ok {
 		p.CreateIndex = old.CreateIndex
 	}
-	tx.t.pools.Put(tx.tx, p)
+	tablesOf(tx.t).pools.Put(tx.tx, p)
 }
 
 // DeleteNodePool removes a node pool.
 func (tx *Tx) DeleteNodePool(name string) bool {
-	_, ok := tx.t.pools.Delete(tx.tx, name)
+	_, ok := tablesOf(tx.t).pools.Delete(tx.tx, name)
 	return ok
 }
 
@@ -38,22 +38,22 @@ func (tx *Tx) PutNamespace(n *api.Namespace) {
 	if old, ok := tx.Namespace(n.Name); ok {
 		n.CreateIndex = old.CreateIndex
 	}
-	tx.t.namespaces.Put(tx.tx, n)
+	tablesOf(tx.t).namespaces.Put(tx.tx, n)
 }
 
 // DeleteNamespace removes a namespace.
 func (tx *Tx) DeleteNamespace(name string) bool {
-	_, ok := tx.t.namespaces.Delete(tx.tx, name)
+	_, ok := tablesOf(tx.t).namespaces.Delete(tx.tx, name)
 	return ok
 }
 
 // PutSchedulerConfig writes the scheduler's configuration.
 func (tx *Tx) PutSchedulerConfig(c *api.SchedulerConfiguration) {
 	c.CreateIndex, c.ModifyIndex = tx.Index(), tx.Index()
-	if old, ok := tx.t.config.Get(tx.r, ""); ok {
+	if old, ok := tablesOf(tx.t).config.Get(tx.r, ""); ok {
 		c.CreateIndex = old.CreateIndex
 	}
-	tx.t.config.Put(tx.tx, c)
+	tablesOf(tx.t).config.Put(tx.tx, c)
 }
 
 // PutClusterMeta writes the cluster's identity.
@@ -62,7 +62,7 @@ func (tx *Tx) PutClusterMeta(m *ClusterMeta) {
 	if old, ok := tx.ClusterMeta(); ok {
 		m.CreateIndex = old.CreateIndex
 	}
-	tx.t.meta.Put(tx.tx, m)
+	tablesOf(tx.t).meta.Put(tx.tx, m)
 }
 
 // PutDeployment writes a deployment.
@@ -71,11 +71,11 @@ func (tx *Tx) PutDeployment(d *api.Deployment) {
 	if old, ok := tx.Deployment(d.ID); ok {
 		d.CreateIndex = old.CreateIndex
 	}
-	tx.t.deployments.Put(tx.tx, d)
+	tablesOf(tx.t).deployments.Put(tx.tx, d)
 }
 
 // DeleteDeployment removes a deployment.
 func (tx *Tx) DeleteDeployment(id string) bool {
-	_, ok := tx.t.deployments.Delete(tx.tx, id)
+	_, ok := tablesOf(tx.t).deployments.Delete(tx.tx, id)
 	return ok
 }

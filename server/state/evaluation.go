@@ -30,25 +30,29 @@ func newEvaluationTables(s *table.Store) evaluationTables {
 }
 
 // Evaluation returns the evaluation with the ID.
-func (r Reader) Evaluation(id string) (*api.Evaluation, bool) { return r.t.evals.Get(r.r, id) }
+func (r Reader) Evaluation(id string) (*api.Evaluation, bool) {
+	return tablesOf(r.t).evals.Get(r.r, id)
+}
 
 // Evaluations returns every evaluation, by ID.
-func (r Reader) Evaluations() iter.Seq[*api.Evaluation] { return r.t.evals.All(r.r) }
+func (r Reader) Evaluations() iter.Seq[*api.Evaluation] { return tablesOf(r.t).evals.All(r.r) }
 
 // EvaluationsFrom returns the evaluations from an ID on, that one included.
-func (r Reader) EvaluationsFrom(id string) iter.Seq[*api.Evaluation] { return r.t.evals.From(r.r, id) }
+func (r Reader) EvaluationsFrom(id string) iter.Seq[*api.Evaluation] {
+	return tablesOf(r.t).evals.From(r.r, id)
+}
 
 // EvaluationsByPrefix returns the evaluations whose ID starts with prefix.
 func (r Reader) EvaluationsByPrefix(prefix string) iter.Seq[*api.Evaluation] {
-	return prefixed(r.t.evals, r.r, prefix)
+	return prefixed(tablesOf(r.t).evals, r.r, prefix)
 }
 
 // EvaluationsByJob returns the evaluations of a job.
 func (r Reader) EvaluationsByJob(namespace, id string) iter.Seq[*api.Evaluation] {
-	return r.t.evalsJob.Range(r.r, jobID{Namespace: namespace, ID: id})
+	return tablesOf(r.t).evalsJob.Range(r.r, jobID{Namespace: namespace, ID: id})
 }
 
 // EvaluationsByStatus returns the evaluations that have the status.
 func (r Reader) EvaluationsByStatus(status string) iter.Seq[*api.Evaluation] {
-	return r.t.evalsStatus.Range(r.r, status)
+	return tablesOf(r.t).evalsStatus.Range(r.r, status)
 }

@@ -11,11 +11,11 @@ import (
 // blocked evaluations of its job: nothing waits for capacity any more.
 func (tx *Tx) PutEvaluation(e *api.Evaluation) {
 	e.CreateIndex, e.ModifyIndex = tx.Index(), tx.Index()
-	old, exists := tx.t.evals.Get(tx.r, e.ID)
+	old, exists := tablesOf(tx.t).evals.Get(tx.r, e.ID)
 	if exists {
 		e.CreateIndex = old.CreateIndex
 	}
-	tx.t.evals.Put(tx.tx, e)
+	tablesOf(tx.t).evals.Put(tx.tx, e)
 	if e.JobID == "" {
 		return
 	}
@@ -49,7 +49,7 @@ func (tx *Tx) cancelBlocked(done *api.Evaluation) {
 
 // DeleteEvaluation removes an evaluation.
 func (tx *Tx) DeleteEvaluation(id string) bool {
-	old, ok := tx.t.evals.Delete(tx.tx, id)
+	old, ok := tablesOf(tx.t).evals.Delete(tx.tx, id)
 	if !ok {
 		return false
 	}

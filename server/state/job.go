@@ -74,18 +74,18 @@ func newJobTables(s *table.Store) jobTables {
 
 // Job returns the current version of a job.
 func (r Reader) Job(namespace, id string) (*api.Job, bool) {
-	return r.t.jobs.Get(r.r, jobID{Namespace: namespace, ID: id})
+	return tablesOf(r.t).jobs.Get(r.r, jobID{Namespace: namespace, ID: id})
 }
 
 // Jobs returns every job, by namespace and ID.
-func (r Reader) Jobs() iter.Seq[*api.Job] { return r.t.jobs.All(r.r) }
+func (r Reader) Jobs() iter.Seq[*api.Job] { return tablesOf(r.t).jobs.All(r.r) }
 
 // JobCount returns how many jobs there are.
-func (r Reader) JobCount() int { return r.t.jobs.Len(r.r) }
+func (r Reader) JobCount() int { return tablesOf(r.t).jobs.Len(r.r) }
 
 // JobsFrom returns the jobs from a namespace and ID on, that one included.
 func (r Reader) JobsFrom(namespace, id string) iter.Seq[*api.Job] {
-	return r.t.jobs.From(r.r, jobID{Namespace: namespace, ID: id})
+	return tablesOf(r.t).jobs.From(r.r, jobID{Namespace: namespace, ID: id})
 }
 
 // JobsIn returns the jobs of a namespace, by ID.
@@ -101,22 +101,22 @@ func (r Reader) JobsIn(namespace string) iter.Seq[*api.Job] {
 
 // JobChildren returns the jobs that a periodic or parameterized job started.
 func (r Reader) JobChildren(namespace, id string) iter.Seq[*api.Job] {
-	return r.t.jobsParent.Range(r.r, jobID{Namespace: namespace, ID: id})
+	return tablesOf(r.t).jobsParent.Range(r.r, jobID{Namespace: namespace, ID: id})
 }
 
 // JobsByNodePool returns the jobs that run in a node pool.
 func (r Reader) JobsByNodePool(pool string) iter.Seq[*api.Job] {
-	return r.t.jobsPool.Range(r.r, pool)
+	return tablesOf(r.t).jobsPool.Range(r.r, pool)
 }
 
 // JobVersion returns one version of a job, while it is kept.
 func (r Reader) JobVersion(namespace, id string, version uint64) (*api.Job, bool) {
-	return r.t.versions.Get(r.r, versionKey{jobID{Namespace: namespace, ID: id}, version})
+	return tablesOf(r.t).versions.Get(r.r, versionKey{jobID{Namespace: namespace, ID: id}, version})
 }
 
 // JobVersions returns the kept versions of a job, newest first.
 func (r Reader) JobVersions(namespace, id string) []*api.Job {
-	out := slices.Collect(r.t.versionsJob.Range(r.r, jobID{Namespace: namespace, ID: id}))
+	out := slices.Collect(tablesOf(r.t).versionsJob.Range(r.r, jobID{Namespace: namespace, ID: id}))
 	slices.Reverse(out)
 	return out
 }
@@ -133,7 +133,7 @@ func (r Reader) JobVersionByTag(namespace, id, tag string) (*api.Job, bool) {
 
 // JobSubmission returns the source text of a version of a job.
 func (r Reader) JobSubmission(namespace, id string, version uint64) (*api.JobSubmission, bool) {
-	x, ok := r.t.submissions.Get(r.r, versionKey{jobID{Namespace: namespace, ID: id}, version})
+	x, ok := tablesOf(r.t).submissions.Get(r.r, versionKey{jobID{Namespace: namespace, ID: id}, version})
 	if !ok {
 		return nil, false
 	}
@@ -142,21 +142,21 @@ func (r Reader) JobSubmission(namespace, id string, version uint64) (*api.JobSub
 
 // JobSummary returns the counts of a job's allocations.
 func (r Reader) JobSummary(namespace, id string) (*api.JobSummary, bool) {
-	return r.t.summaries.Get(r.r, jobID{Namespace: namespace, ID: id})
+	return tablesOf(r.t).summaries.Get(r.r, jobID{Namespace: namespace, ID: id})
 }
 
 // JobSummaries returns the counts of every job.
-func (r Reader) JobSummaries() iter.Seq[*api.JobSummary] { return r.t.summaries.All(r.r) }
+func (r Reader) JobSummaries() iter.Seq[*api.JobSummary] { return tablesOf(r.t).summaries.All(r.r) }
 
 // ScalingEvents returns the last scaling events of a job.
 func (r Reader) ScalingEvents(namespace, id string) (*api.JobScalingEvents, bool) {
-	return r.t.scaling.Get(r.r, jobID{Namespace: namespace, ID: id})
+	return tablesOf(r.t).scaling.Get(r.r, jobID{Namespace: namespace, ID: id})
 }
 
 // PeriodicLaunch returns when a periodic job last started a child.
 func (r Reader) PeriodicLaunch(namespace, id string) (*PeriodicLaunch, bool) {
-	return r.t.launches.Get(r.r, jobID{Namespace: namespace, ID: id})
+	return tablesOf(r.t).launches.Get(r.r, jobID{Namespace: namespace, ID: id})
 }
 
 // PeriodicLaunches returns the last launch of every periodic job.
-func (r Reader) PeriodicLaunches() iter.Seq[*PeriodicLaunch] { return r.t.launches.All(r.r) }
+func (r Reader) PeriodicLaunches() iter.Seq[*PeriodicLaunch] { return tablesOf(r.t).launches.All(r.r) }

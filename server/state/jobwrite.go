@@ -15,7 +15,7 @@ const KeptVersions = 6
 // false. Otherwise the job becomes the next version.
 func (tx *Tx) RegisterJob(job *api.Job, source *api.JobSubmission) (stored *api.Job, changed bool) {
 	id := job.NamespacedID()
-	old, exists := tx.t.jobs.Get(tx.r, id)
+	old, exists := tablesOf(tx.t).jobs.Get(tx.r, id)
 	if exists && sameSpec(old, job) {
 		return old, false
 	}
@@ -28,7 +28,7 @@ func (tx *Tx) RegisterJob(job *api.Job, source *api.JobSubmission) (stored *api.
 	tx.putVersion(job)
 	if source != nil {
 		source.JobIndex = job.JobModifyIndex
-		tx.t.submissions.Put(tx.tx, &submission{Namespace: job.Namespace, JobID: job.ID, Version: job.Version, JobSubmission: source})
+		tablesOf(tx.t).submissions.Put(tx.tx, &submission{Namespace: job.Namespace, JobID: job.ID, Version: job.Version, JobSubmission: source})
 	}
 	tx.ensureSummary(job)
 	if !exists {
@@ -63,8 +63,8 @@ func (tx *Tx) putVersion(job *api.Job) {
 	if from != "" {
 		tx.countChild(job, from, job.Status)
 	}
-	tx.t.jobs.Put(tx.tx, job)
-	tx.t.versions.Put(tx.tx, job)
+	tablesOf(tx.t).jobs.Put(tx.tx, job)
+	tablesOf(tx.t).versions.Put(tx.tx, job)
 	tx.pruneVersions(job)
 }
 
@@ -81,8 +81,8 @@ func (tx *Tx) pruneVersions(job *api.Job) {
 		stable = stable || v.Stable
 		if !keep {
 			key := versionKey{v.NamespacedID(), v.Version}
-			tx.t.versions.Delete(tx.tx, key)
-			tx.t.submissions.Delete(tx.tx, key)
+			tablesOf(tx.t).versions.Delete(tx.tx, key)
+			tablesOf(tx.t).submissions.Delete(tx.tx, key)
 		}
 	}
 }
@@ -91,20 +91,20 @@ func (tx *Tx) pruneVersions(job *api.Job) {
 // and launches. Its evaluations and allocations stay until they are collected.
 func (tx *Tx) DeleteJob(namespace, id string) (*api.Job, bool) {
 	key := jobID{Namespace: namespace, ID: id}
-	job, ok := tx.t.jobs.Delete(tx.tx, key)
+	job, ok := tablesOf(tx.t).jobs.Delete(tx.tx, key)
 	if !ok {
 		return nil, false
 	}
 	for _, v := range tx.JobVersions(namespace, id) {
-		tx.t.versions.Delete(tx.tx, versionKey{key, v.Version})
+		tablesOf(tx.t).versions.Delete(tx.tx, versionKey{key, v.Version})
 	}
-	for _, s := range slices.Collect(tx.t.subsJob.Range(tx.r, key)) {
-		tx.t.submissions.Delete(tx.tx, versionKey{key, s.Version})
+	for _, s := range slices.Collect(tablesOf(tx.t).subsJob.Range(tx.r, key)) {
+		tablesOf(tx.t).submissions.Delete(tx.tx, versionKey{key, s.Version})
 	}
-	tx.t.summaries.Delete(tx.tx, key)
+	tablesOf(tx.t).summaries.Delete(tx.tx, key)
 	delete(tx.summaries, key)
-	tx.t.scaling.Delete(tx.tx, key)
-	tx.t.launches.Delete(tx.tx, key)
+	tablesOf(tx.t).scaling.Delete(tx.tx, key)
+	tablesOf(tx.t).launches.Delete(tx.tx, key)
 	tx.countChild(job, job.Status, api.JobStatusDead)
 	return job, true
 }
@@ -127,12 +127,12 @@ func (tx *Tx) changeVersion(namespace, id string, version uint64, change func(*a
 	v := *old
 	change(&v)
 	v.ModifyIndex = tx.Index()
-	tx.t.versions.Put(tx.tx, &v)
+	tablesOf(tx.t).versions.Put(tx.tx, &v)
 	if current, ok := tx.Job(namespace, id); ok && current.Version == version {
 		c := *current
 		change(&c)
 		c.ModifyIndex = tx.Index()
-		tx.t.jobs.Put(tx.tx, &c)
+		tablesOf(tx.t).jobs.Put(tx.tx, &c)
 	}
 	return true
 }
@@ -148,7 +148,7 @@ func (tx *Tx) AddScalingEvent(namespace, id, group string, e *api.ScalingEvent) 
 	}
 	list := append([]*api.ScalingEvent{e}, events.Events[group]...)
 	events.Events[group] = list[:min(len(list), api.MaxScalingEvents)]
-	tx.t.scaling.Put(tx.tx, events)
+	tablesOf(tx.t).scaling.Put(tx.tx, events)
 }
 
 // PutPeriodicLaunch records when a periodic job last started a child.
@@ -157,12 +157,12 @@ func (tx *Tx) PutPeriodicLaunch(l *PeriodicLaunch) {
 	if old, ok := tx.PeriodicLaunch(l.Namespace, l.JobID); ok {
 		l.CreateIndex = old.CreateIndex
 	}
-	tx.t.launches.Put(tx.tx, l)
+	tablesOf(tx.t).launches.Put(tx.tx, l)
 }
 
 // DeletePeriodicLaunch forgets the launches of a job.
 func (tx *Tx) DeletePeriodicLaunch(namespace, id string) {
-	tx.t.launches.Delete(tx.tx, jobID{Namespace: namespace, ID: id})
+	tablesOf(tx.t).launches.Delete(tx.tx, jobID{Namespace: namespace, ID: id})
 }
 
 // sameSpec says whether two jobs differ in nothing that a user submits.

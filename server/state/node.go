@@ -31,20 +31,20 @@ func newNodeTables(s *table.Store) nodeTables {
 }
 
 // Node returns the node with the ID.
-func (r Reader) Node(id string) (*api.Node, bool) { return r.t.nodes.Get(r.r, id) }
+func (r Reader) Node(id string) (*api.Node, bool) { return tablesOf(r.t).nodes.Get(r.r, id) }
 
 // Nodes returns every node, by ID.
-func (r Reader) Nodes() iter.Seq[*api.Node] { return r.t.nodes.All(r.r) }
+func (r Reader) Nodes() iter.Seq[*api.Node] { return tablesOf(r.t).nodes.All(r.r) }
 
 // NodesFrom returns the nodes from an ID on, that one included.
-func (r Reader) NodesFrom(id string) iter.Seq[*api.Node] { return r.t.nodes.From(r.r, id) }
+func (r Reader) NodesFrom(id string) iter.Seq[*api.Node] { return tablesOf(r.t).nodes.From(r.r, id) }
 
 // NodeCount returns how many nodes there are.
-func (r Reader) NodeCount() int { return r.t.nodes.Len(r.r) }
+func (r Reader) NodeCount() int { return tablesOf(r.t).nodes.Len(r.r) }
 
 // NodesByPrefix returns the nodes whose ID starts with prefix.
 func (r Reader) NodesByPrefix(prefix string) iter.Seq[*api.Node] {
-	return prefixed(r.t.nodes, r.r, prefix)
+	return prefixed(tablesOf(r.t).nodes, r.r, prefix)
 }
 
 // NodesByPool returns the nodes of a pool; for the pool "all", every node.
@@ -52,7 +52,7 @@ func (r Reader) NodesByPool(pool string) iter.Seq[*api.Node] {
 	if pool == api.NodePoolAll {
 		return r.Nodes()
 	}
-	return r.t.nodesPool.Range(r.r, pool)
+	return tablesOf(r.t).nodesPool.Range(r.r, pool)
 }
 
 // NodeBySecret returns the node that authenticates with the secret.
@@ -60,11 +60,13 @@ func (r Reader) NodeBySecret(secret string) (*api.Node, bool) {
 	if secret == "" {
 		return nil, false
 	}
-	return r.t.nodesSecret.Lookup(r.r, api.Sensitive(secret))
+	return tablesOf(r.t).nodesSecret.Lookup(r.r, api.Sensitive(secret))
 }
 
 // NodePool returns the node pool with the name.
-func (r Reader) NodePool(name string) (*api.NodePool, bool) { return r.t.pools.Get(r.r, name) }
+func (r Reader) NodePool(name string) (*api.NodePool, bool) {
+	return tablesOf(r.t).pools.Get(r.r, name)
+}
 
 // NodePools returns every node pool, by name.
-func (r Reader) NodePools() iter.Seq[*api.NodePool] { return r.t.pools.All(r.r) }
+func (r Reader) NodePools() iter.Seq[*api.NodePool] { return tablesOf(r.t).pools.All(r.r) }

@@ -57,7 +57,7 @@ type rowTable[T any] interface {
 func rows[T any](name string, of func(*tables) rowTable[T]) section {
 	return section{name: name, version: 1,
 		write: func(w *snapshotWriter, v *View) error {
-			t := of(v.t)
+			t := of(tablesOf(v.t))
 			for x := range t.All(v.r) {
 				if err := w.object(x); err != nil {
 					return err
@@ -66,7 +66,7 @@ func rows[T any](name string, of func(*tables) rowTable[T]) section {
 			return w.end(t.Index(v.r))
 		},
 		read: func(r *snapshotReader, tx *Tx) error {
-			t := of(tx.t)
+			t := of(tablesOf(tx.t))
 			for r.next() {
 				x := new(T)
 				if r.Object(x); r.Err() != nil {
@@ -172,10 +172,10 @@ func (tx *Tx) rederive() {
 		}
 	}
 	for _, id := range sortedKeys(tx.counts, compareJobID) {
-		tx.t.counts.Put(tx.tx, tx.counts[id])
+		tablesOf(tx.t).counts.Put(tx.tx, tx.counts[id])
 	}
 	for _, id := range sortedKeys(tx.usage, compareString) {
-		tx.t.usage.Put(tx.tx, tx.usage[id])
+		tablesOf(tx.t).usage.Put(tx.tx, tx.usage[id])
 	}
 }
 
@@ -205,7 +205,7 @@ type TableSize struct {
 
 // Sizes returns the size of every table that a snapshot holds.
 func (v *View) Sizes() []TableSize {
-	t := v.t
+	t := tablesOf(v.t)
 	return []TableSize{
 		{TableJobs, t.jobs.Len(v.r)}, {TableJobVersions, t.versions.Len(v.r)},
 		{TableJobSubmissions, t.submissions.Len(v.r)}, {TableJobSummaries, t.summaries.Len(v.r)},

@@ -37,7 +37,7 @@ func oldJobs(v *View) []*api.Job {
 		if found[k] != nil {
 			continue
 		}
-		if kept, ok := v.t.versions.Get(v.r, k.versionKey); ok && kept.CreateIndex == k.created {
+		if kept, ok := tablesOf(v.t).versions.Get(v.r, k.versionKey); ok && kept.CreateIndex == k.created {
 			continue
 		}
 		found[k] = a.Job
@@ -77,7 +77,7 @@ func readOldJobs(r *snapshotReader, tx *Tx) error {
 		r.oldJobs[oldKey(j)] = j
 	}
 	_, err := r.end()
-	for j := range tx.t.versions.All(tx.r) {
+	for j := range tablesOf(tx.t).versions.All(tx.r) {
 		r.oldJobs[oldKey(j)] = j
 	}
 	return err
@@ -150,7 +150,7 @@ func writeAllocations(w *snapshotWriter, v *View) error {
 			return err
 		}
 	}
-	return w.end(v.t.allocs.Index(v.r))
+	return w.end(tablesOf(v.t).allocs.Index(v.r))
 }
 
 func bit(set bool, b uint64) uint64 {

@@ -40,10 +40,10 @@ func readAllocations(r *snapshotReader, tx *Tx) error {
 			break
 		}
 		same.allocation(a)
-		tx.t.allocs.Put(tx.tx, a)
+		tablesOf(tx.t).allocs.Put(tx.tx, a)
 	}
 	index, err := r.end()
-	tx.t.allocs.SetIndex(tx.tx, index)
+	tablesOf(tx.t).allocs.SetIndex(tx.tx, index)
 	return err
 }
 

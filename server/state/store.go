@@ -10,7 +10,7 @@ import (
 // Store holds the state of a region. See the package comment.
 type Store struct {
 	store  *table.Store
-	tables *tables
+	tables opaque // a *tables
 }
 
 // builtinIndex is the index of what exists in every cluster from the start.

@@ -11,7 +11,7 @@ func (tx *Tx) summaryOf(id jobID) *api.JobSummary {
 	if s, ok := tx.summaries[id]; ok {
 		return s
 	}
-	old, ok := tx.t.summaries.Get(tx.r, id)
+	old, ok := tablesOf(tx.t).summaries.Get(tx.r, id)
 	if !ok {
 		return nil
 	}

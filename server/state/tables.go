@@ -61,8 +61,21 @@ func newTables(s *table.Store) *tables {
 // otherwise; a transaction must not write while it ranges over one.
 type Reader struct {
 	r table.Reader
-	t *tables
+	t opaque
 }
+
+// opaque is a *tables whose type importers of this package do not see: the
+// compiler makes every method of every generic type that it meets in a struct
+// or an inlined body anew in each importing package, which took 10 s and a
+// 39 MB object for each of them.
+type opaque any
+
+// tablesOf gives the tables. It is no method, because importers see the types of
+// methods, and it is not inlined: the bodies of its callers stay too large to be
+// inlined elsewhere.
+//
+//go:noinline
+func tablesOf(t opaque) *tables { return t.(*tables) }
 
 func compareJobID(a, b jobID) int {
 	if c := strings.Compare(a.Namespace, b.Namespace); c != 0 {

@@ -49,15 +49,15 @@ func (tx *Tx) Commit() *View {
 		tx.settleJob(tx.counts[id])
 	}
 	for _, id := range sortedKeys(tx.summaries, compareJobID) {
-		if _, ok := tx.t.jobs.Get(tx.r, id); ok {
-			tx.t.summaries.Put(tx.tx, tx.summaries[id])
+		if _, ok := tablesOf(tx.t).jobs.Get(tx.r, id); ok {
+			tablesOf(tx.t).summaries.Put(tx.tx, tx.summaries[id])
 		}
 	}
 	for _, id := range sortedKeys(tx.usage, compareString) {
 		if u := tx.usage[id]; !u.Empty() {
-			tx.t.usage.Put(tx.tx, u)
+			tablesOf(tx.t).usage.Put(tx.tx, u)
 		} else {
-			tx.t.usage.Delete(tx.tx, id)
+			tablesOf(tx.t).usage.Delete(tx.tx, id)
 		}
 	}
 	return tx.store.view(tx.tx.Commit())
@@ -88,7 +88,7 @@ func (tx *Tx) countsOf(id jobID) *jobCounts {
 		return c
 	}
 	c := &jobCounts{job: id}
-	if old, ok := tx.t.counts.Get(tx.r, id); ok {
+	if old, ok := tablesOf(tx.t).counts.Get(tx.r, id); ok {
 		*c = *old
 	}
 	tx.counts[id] = c
@@ -97,14 +97,14 @@ func (tx *Tx) countsOf(id jobID) *jobCounts {
 
 // settleJob writes a job's counts and the status that follows from them.
 func (tx *Tx) settleJob(c *jobCounts) {
-	if old, ok := tx.t.counts.Get(tx.r, c.job); !ok || *old != *c {
+	if old, ok := tablesOf(tx.t).counts.Get(tx.r, c.job); !ok || *old != *c {
 		if c.allocs == 0 && c.evals == 0 {
-			tx.t.counts.Delete(tx.tx, c.job)
+			tablesOf(tx.t).counts.Delete(tx.tx, c.job)
 		} else {
-			tx.t.counts.Put(tx.tx, c)
+			tablesOf(tx.t).counts.Put(tx.tx, c)
 		}
 	}
-	job, ok := tx.t.jobs.Get(tx.r, c.job)
+	job, ok := tablesOf(tx.t).jobs.Get(tx.r, c.job)
 	if !ok {
 		return
 	}
@@ -114,7 +114,7 @@ func (tx *Tx) settleJob(c *jobCounts) {
 	}
 	changed := *job
 	changed.Status, changed.ModifyIndex = status, tx.Index()
-	tx.t.jobs.Put(tx.tx, &changed)
+	tablesOf(tx.t).jobs.Put(tx.tx, &changed)
 	tx.countChild(job, job.Status, status)
 }
 
@@ -149,7 +149,7 @@ func (tx *Tx) usageOf(nodeID string) *NodeUsage {
 		return u
 	}
 	u := &NodeUsage{NodeID: nodeID}
-	if old, ok := tx.t.usage.Get(tx.r, nodeID); ok {
+	if old, ok := tablesOf(tx.t).usage.Get(tx.r, nodeID); ok {
 		u.Usage = *old.Clone()
 	}
 	tx.usage[nodeID] = u
