@@ -69,8 +69,10 @@ func (f *finder) jobs() {
 		if j.Status != api.JobStatusDead || !f.olderThan(f.lastTouched(j), f.limits.Job) {
 			continue
 		}
-		// A template of jobs is dead only when it was stopped.
-		if (j.IsPeriodic() || j.IsParameterized()) && !j.Stop {
+		// A service without allocations and a template of jobs are still
+		// wanted until they are stopped.
+		ends := (j.Type == api.JobTypeBatch || j.Type == api.JobTypeSysbatch) && !j.IsPeriodic() && !j.IsParameterized()
+		if !ends && !j.Stop {
 			continue
 		}
 		if !f.allOver(j) {

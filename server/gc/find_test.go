@@ -120,6 +120,19 @@ func TestFindLeavesBatchWorkOfLivingJobs(t *testing.T) {
 	}
 }
 
+// TestFindLeavesServicesThatAreWanted: a service of count 0 shows as dead and
+// must not vanish.
+func TestFindLeavesServicesThatAreWanted(t *testing.T) {
+	w := newWorld(t)
+	idle := w.job("idle", api.JobTypeService, false)
+	w.eval("e1", idle, api.EvalComplete)
+	w.eval("e2", w.job("stopped", api.JobTypeService, true), api.EvalComplete)
+	found := Find(w.store.View(), Thresholds{}, start.Add(1000*time.Hour))
+	if len(found.Jobs) != 1 || found.Jobs[0].ID != "stopped" {
+		t.Errorf("found %+v", found.Jobs)
+	}
+}
+
 func TestSplitKeepsAllInBatches(t *testing.T) {
 	all := &fsm.Reap{}
 	for range 2*batch + 1 {
