@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -88,4 +90,28 @@ func putJob(tx *state.Tx, index uint64, i, nodes, each int, now time.Time) error
 	}
 	tx.Commit()
 	return nil
+}
+
+// stateHeap gives the bytes of live heap that a restored cluster takes, measured
+// in this process: the server's own heap cannot be made to collect from outside.
+func stateHeap(nodes, jobs, each int) (float64, error) {
+	var file, plain bytes.Buffer
+	if err := writeCluster(&file, nodes, jobs, each); err != nil {
+		return 0, err
+	}
+	if _, err := consensus.ReadBackup(&file, &plain); err != nil {
+		return 0, err
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	held, err := state.ReadSnapshot(&plain)
+	if err != nil {
+		return 0, err
+	}
+	plain.Reset()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	runtime.KeepAlive(held)
+	return float64(after.HeapAlloc) - float64(before.HeapAlloc), nil
 }

@@ -58,7 +58,8 @@ func restartOfServer(ctx context.Context, b *bench) ([]figure, error) {
 	list := figure{what: "`GET /v1/allocations` of 100,000", unit: "ms", budget: 1000}
 	answer := figure{what: "the same, size of the answer", unit: "MB"}
 	held := figure{what: "server memory per allocation, 100,000 held (resident, above that of an empty server)", unit: "KiB", budget: 1}
-	all := func() []figure { return []figure{serving, list, answer, held} }
+	live := figure{what: "the same, live heap of the restored state alone", unit: "KiB", budget: 1}
+	all := func() []figure { return []figure{serving, list, answer, held, live} }
 	empty, err := b.start(ctx, rig.Options{NoClient: true})
 	if err != nil {
 		return nil, err
@@ -87,6 +88,11 @@ func restartOfServer(ctx context.Context, b *bench) ([]figure, error) {
 	settle(ctx, 15*time.Second) // garbage of the restore is given back
 	rss, _, _ := a.helpers()
 	held.values = append(held.values, (rss-base)*1024/(jobs*each))
+	heap, err := stateHeap(1000, jobs, each)
+	if err != nil {
+		return all(), err
+	}
+	live.values = append(live.values, heap/1024/(jobs*each))
 	for range b.runs(1) {
 		began := time.Now()
 		n, err := a.drain(ctx, "/v1/allocations")
