@@ -85,6 +85,8 @@ func (r Reader) NodeUsage(nodeID string) (*NodeUsage, bool) {
 func (r Reader) NodeUsages() iter.Seq[*NodeUsage] { return tablesOf(r.t).usage.All(r.r) }
 
 // AllocationsIn returns the allocations of a namespace, by job and ID.
+//
+//go:noinline
 func (r Reader) AllocationsIn(namespace string) iter.Seq[*api.Allocation] {
 	return func(yield func(*api.Allocation) bool) {
 		for id, a := range tablesOf(r.t).allocsJob.From(r.r, jobID{Namespace: namespace}) {

@@ -89,6 +89,8 @@ func (r Reader) JobsFrom(namespace, id string) iter.Seq[*api.Job] {
 }
 
 // JobsIn returns the jobs of a namespace, by ID.
+//
+//go:noinline
 func (r Reader) JobsIn(namespace string) iter.Seq[*api.Job] {
 	return func(yield func(*api.Job) bool) {
 		for j := range r.JobsFrom(namespace, "") {

@@ -110,11 +110,15 @@ func (tx *Tx) DeleteJob(namespace, id string) (*api.Job, bool) {
 }
 
 // SetJobStable marks a version of a job as one that a revert may go back to.
+//
+//go:noinline
 func (tx *Tx) SetJobStable(namespace, id string, version uint64, stable bool) bool {
 	return tx.changeVersion(namespace, id, version, func(j *api.Job) { j.Stable = stable })
 }
 
 // TagJobVersion names a version of a job; nil takes the name away.
+//
+//go:noinline
 func (tx *Tx) TagJobVersion(namespace, id string, version uint64, tag *api.JobVersionTag) bool {
 	return tx.changeVersion(namespace, id, version, func(j *api.Job) { j.VersionTag = tag })
 }
