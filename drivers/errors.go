@@ -62,7 +62,7 @@ func IsRecoverable(err error) bool {
 func CommandNotFound(command, where string) error {
 	return &StartError{
 		ExitCode: ExitCommandNotFound,
-		Err:      fmt.Errorf("command %q not found %s: check the spelling, or fetch it with an artifact", command, where),
+		Err:      fmt.Errorf("command %q not found %s: check the spelling, and that it is installed there", command, where),
 	}
 }
 

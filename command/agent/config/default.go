@@ -69,7 +69,6 @@ func defaultTelemetry() Telemetry {
 func Dev() *Agent {
 	c := Default()
 	c.DevMode = true
-	c.LogLevel = "DEBUG"
 	c.EnableDebug = true
 	c.Server.Enabled, c.Client.Enabled = true, true
 	c.Server.BootstrapExpect = 1
