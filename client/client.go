@@ -66,6 +66,7 @@ type lastNode struct {
 	mu        sync.Mutex
 	contact   time.Time
 	heartbeat time.Duration
+	first     chan struct{} // closed at the first contact
 }
 
 // New makes a client: it opens the state, looks at the node and its drivers,
@@ -73,7 +74,7 @@ type lastNode struct {
 func New(cfg Config) (*Client, error) {
 	cfg.defaults()
 	c := &Client{
-		cfg: cfg, logger: cfg.Logger.With("component", "client"),
+		cfg: cfg, logger: cfg.Logger.With("component", "client"), lastN: lastNode{first: make(chan struct{})},
 		hold: make(chan struct{}), register: make(chan struct{}, 1),
 		resync: make(chan struct{}, 1), collect: make(chan struct{}, 1),
 		allocs: map[string]*entry{}, static: cfg.Meta,

@@ -169,10 +169,16 @@ func (c *Client) NodeID() string { return c.id.ID }
 // Node gives the node as it is registered; treat it as immutable.
 func (c *Client) Node() *api.Node { return c.node.Load() }
 
+// Registered is closed when the servers know the node.
+func (c *Client) Registered() <-chan struct{} { return c.lastN.first }
+
 // contacted notes that the servers answered, and when they expect to hear again.
 func (c *Client) contacted(ttl time.Duration) {
 	c.lastN.mu.Lock()
 	defer c.lastN.mu.Unlock()
+	if c.lastN.contact.IsZero() {
+		close(c.lastN.first)
+	}
 	c.lastN.contact = time.Now()
 	if ttl > 0 {
 		c.lastN.heartbeat = ttl

@@ -202,6 +202,11 @@ func (a *Agent) announce(ctx context.Context) error {
 	what := "server"
 	if a.client != nil {
 		what = "server and client"
+		select {
+		case <-a.client.Registered():
+		case <-ctx.Done():
+			return nil
+		}
 	}
 	mode := ""
 	if a.cfg.DevMode {

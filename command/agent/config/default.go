@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"os"
 	"time"
 )
@@ -74,6 +75,7 @@ func Dev() *Agent {
 	c.Server.BootstrapExpect = 1
 	c.Client.GCDiskUsageThreshold, c.Client.GCInodeUsageThreshold = 99, 99
 	c.Client.GCInterval = 10 * time.Minute
+	c.Client.NetworkInterface = loopback()
 	c.Telemetry.PrometheusMetrics = true
 	c.Telemetry.PublishAllocationMetrics = true
 	c.Telemetry.PublishNodeMetrics = true
@@ -81,6 +83,21 @@ func Dev() *Agent {
 		"raw_exec": {Config: map[string]any{"enabled": true}},
 	}
 	return c
+}
+
+// loopback names the loopback interface, so that the ports of a dev agent's
+// tasks are offered to this machine only; empty when there is none.
+func loopback() string {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return ""
+	}
+	for _, i := range interfaces {
+		if i.Flags&net.FlagLoopback != 0 && i.Flags&net.FlagUp != 0 {
+			return i.Name
+		}
+	}
+	return ""
 }
 
 // hostname is the default name of an agent.
