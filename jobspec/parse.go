@@ -108,6 +108,9 @@ func (p *parser) parse() (*Result, error) {
 	r := &Result{Job: job, Warnings: append(p.warnings, t.warnings...), file: p.eval.file, Positions: positionsOf(p.src.Name, t.positions)}
 	p.problems = append(p.problems, r.locate(wrong)...)
 	if p.problems.Err() != nil {
+		if job != nil {
+			p.problems = append(p.problems, r.written(job.Validate(api.ValidateLimits{}), p.problems)...)
+		}
 		return nil, invalid(p.problems)
 	}
 	r.Submission = p.submission("hcl2")

@@ -49,6 +49,23 @@ func (r *Result) locate(problems api.Problems) hclx.Problems {
 	return out
 }
 
+// written gives those problems of a job that are about values which stand in
+// the file, on lines of which nothing is said yet: what is missing may be so
+// only because of the other problems.
+func (r *Result) written(problems api.Problems, said hclx.Problems) hclx.Problems {
+	lines := map[int]bool{}
+	for _, p := range said {
+		lines[p.Line] = true
+	}
+	var about api.Problems
+	for _, p := range problems {
+		if at, ok := r.Positions[p.Path]; ok && p.Path != "" && !lines[at.Line] {
+			about = append(about, p)
+		}
+	}
+	return r.locate(about)
+}
+
 // position finds the place of a field or of what is around it.
 func (r *Result) position(path string) Position {
 	for {
