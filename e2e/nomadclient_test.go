@@ -134,9 +134,15 @@ func TestNomadClientJobs(t *testing.T) {
 			t.Logf("%+v", *e)
 		}
 	}
-	if n, _, err := a.nomad.Evaluations().Count(&nomad.QueryOptions{Filter: fmt.Sprintf("JobID == %q", id)}); err != nil || n.Count != len(evals) {
-		t.Errorf("count of evaluations: %+v %v, listed %d", n, err, len(evals))
-	}
+	// The end of a task may add an evaluation between the two calls.
+	eventually(t, "the count of evaluations is that of the list", func() (bool, string) {
+		n, _, err := a.nomad.Evaluations().Count(&nomad.QueryOptions{Filter: fmt.Sprintf("JobID == %q", id)})
+		if err != nil {
+			return false, err.Error()
+		}
+		listed, _, err := jobs.Evaluations(id, nil)
+		return err == nil && n.Count == len(listed), fmt.Sprintf("count %d, listed %d (%v)", n.Count, len(listed), err)
+	})
 	eval, _, err := jobs.DeregisterOpts(id, &nomad.DeregisterOptions{Purge: true}, nil)
 	if err != nil || len(eval) != 36 {
 		t.Errorf("deregister: %q %v", eval, err)
