@@ -38,7 +38,8 @@ type Allocation struct {
 	DesiredTransition     DesiredTransition
 	ClientStatus          string
 	ClientDescription     string
-	TaskStates            map[string]*TaskState
+	TaskStates            map[string]*TaskState // nil in stored allocations: see States
+	Packed                PackedTaskStates      `json:"-" cbor:"-"`
 	DeploymentID          string
 	DeploymentStatus      *AllocDeploymentStatus
 	FollowupEvalID        string
@@ -70,6 +71,14 @@ type AllocDeploymentStatus struct {
 	Timestamp   time.Time
 	Canary      bool
 	ModifyIndex uint64
+}
+
+// IsHealthy says whether the allocation is known to be healthy.
+func (s *AllocDeploymentStatus) IsHealthy() bool { return s != nil && s.Healthy != nil && *s.Healthy }
+
+// IsUnhealthy says whether the allocation is known not to be healthy.
+func (s *AllocDeploymentStatus) IsUnhealthy() bool {
+	return s != nil && s.Healthy != nil && !*s.Healthy
 }
 
 // AllocNetworkStatus is the address of an allocation that has a network of its own.
@@ -137,6 +146,8 @@ type TaskState struct {
 	StartedAt   time.Time
 	FinishedAt  time.Time
 	Events      []*TaskEvent // the last 10, oldest first
+	// Suspended: it runs, and gets no processor time until it is resumed.
+	Suspended bool `json:",omitempty"`
 }
 
 // Types of task events.
@@ -155,6 +166,9 @@ const (
 	TaskNotRestarting          = "Not Restarting"
 	TaskRestartSignal          = "Restart Signaled"
 	TaskSignaling              = "Signaling"
+	TaskSuspended              = "Suspended"
+	TaskResumed                = "Resumed"
+	TaskCheckpointed           = "Checkpointed"
 	TaskDownloadingArtifacts   = "Downloading Artifacts"
 	TaskArtifactDownloadFailed = "Failed Artifact Download"
 	TaskBuildingTaskDir        = "Building Task Directory"
@@ -275,7 +289,7 @@ func (a *Allocation) Stub(resources, taskStates bool) *AllocationListStub {
 		s.AllocatedResources = a.AllocatedResources
 	}
 	if taskStates {
-		s.TaskStates = a.TaskStates
+		s.TaskStates = a.States()
 	}
 	return s
 }

@@ -64,6 +64,7 @@ func (j *Job) fillGroup(g *TaskGroup) {
 			v.Name = name
 		}
 	}
+	fillDisconnect(g)
 	fillServices(g.Services, j.Name+"-"+g.Name)
 	for _, t := range g.Tasks {
 		if t != nil {
@@ -72,6 +73,17 @@ func (j *Job) fillGroup(g *TaskGroup) {
 			fillTask(t)
 		}
 	}
+}
+
+// fillDisconnect reads what old job files say of disconnected clients as the
+// block that replaced it.
+func fillDisconnect(g *TaskGroup) {
+	if g.Disconnect != nil || g.MaxClientDisconnect == 0 && g.StopAfterClientDisconnect == 0 && !g.PreventRescheduleOnLost {
+		return
+	}
+	d := disconnectDefaults()
+	d.LostAfter, d.StopOnClientAfter, d.Replace = g.MaxClientDisconnect, g.StopAfterClientDisconnect, !g.PreventRescheduleOnLost
+	g.Disconnect = d
 }
 
 func fillTask(t *Task) {

@@ -181,7 +181,11 @@ func (c *Client) NewRequest(ctx context.Context, e *Endpoint, req any) (*http.Re
 	if err != nil {
 		return nil, err
 	}
-	if body != nil {
+	switch {
+	case body == nil:
+	case e.RawBody():
+		hr.Header.Set("Content-Type", "application/octet-stream")
+	default:
 		hr.Header.Set("Content-Type", "application/json")
 	}
 	c.addHeaders(hr)

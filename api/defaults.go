@@ -73,6 +73,10 @@ func DefaultLogConfig() *LogConfig {
 // DefaultEphemeralDisk gives the disk of a group that asks for none.
 func DefaultEphemeralDisk() *EphemeralDisk { return &EphemeralDisk{SizeMB: 300} }
 
+func disconnectDefaults() *DisconnectStrategy {
+	return &DisconnectStrategy{Replace: true, Reconcile: "best_score"}
+}
+
 func seconds(n int) Duration { return Duration(n) * Duration(time.Second) }
 func minutes(n int) Duration { return Duration(n) * Duration(time.Minute) }
 
@@ -87,7 +91,7 @@ var blockDefaults = map[reflect.Type]func() any{
 	typeOf[EphemeralDisk]():       func() any { return DefaultEphemeralDisk() },
 	typeOf[LogConfig]():           func() any { return DefaultLogConfig() },
 	typeOf[Resources]():           func() any { return DefaultResources() },
-	typeOf[DisconnectStrategy]():  func() any { return &DisconnectStrategy{Replace: true, Reconcile: "best_score"} },
+	typeOf[DisconnectStrategy]():  func() any { return disconnectDefaults() },
 	typeOf[RequestedDevice]():     func() any { return &RequestedDevice{Count: 1} },
 	typeOf[NetworkResource]():     func() any { return &NetworkResource{Mode: "host"} },
 	typeOf[NUMAResource]():        func() any { return &NUMAResource{Affinity: "none"} },

@@ -14,6 +14,21 @@ const (
 	DeploymentUnblocking = "unblocking"
 )
 
+// Descriptions of deployments. Those of one that runs follow from what it waits
+// for; those of one that failed are followed by what became of the job.
+const (
+	DeploymentDescRunning      = "Deployment is running"
+	DeploymentDescNeedsPromote = "Deployment is running but requires manual promotion"
+	DeploymentDescAutoPromote  = "Deployment is running pending automatic promotion"
+	DeploymentDescPaused       = "Deployment is paused"
+	DeploymentDescSuccessful   = "Deployment completed successfully"
+	DeploymentDescStopped      = "Cancelled because job is stopped"
+	DeploymentDescNewerVersion = "Cancelled due to newer version of job"
+	DeploymentDescUnhealthy    = "Failed due to unhealthy allocations"
+	DeploymentDescDeadline     = "Failed due to progress deadline"
+	DeploymentDescByUser       = "Deployment marked as failed"
+)
+
 // Deployment is the replacement of one version of a job by another.
 type Deployment struct {
 	ID                 string
@@ -47,6 +62,15 @@ type DeploymentState struct {
 	PlacedAllocs      int
 	HealthyAllocs     int
 	UnhealthyAllocs   int
+
+	// LiveAllocs are those that are neither over nor asked to stop;
+	// HealthyCanaries are those of them that wait to be promoted.
+	LiveAllocs      int `json:"-" cbor:"LiveAllocs"`
+	HealthyCanaries int `json:"-" cbor:"HealthyCanaries"`
+
+	// ProgressFrom is when somebody last promoted or resumed the deployment: the
+	// progress deadline counts from then at the earliest.
+	ProgressFrom time.Time `json:"-" cbor:"ProgressFrom"`
 }
 
 // Active says whether the deployment still goes on.

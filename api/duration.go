@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -40,9 +41,16 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 		*d = Duration(v)
 		return nil
 	}
+	if n, ok := wholeNumber(string(b)); ok {
+		*d = Duration(n)
+		return nil
+	}
 	var n float64
 	if err := json.Unmarshal(b, &n); err != nil {
 		return fmt.Errorf("%s is not a duration; write it like \"30s\" or in nanoseconds", b)
+	}
+	if n < math.MinInt64 || n >= math.MaxInt64 { // as an integer it would have the other sign
+		return fmt.Errorf("a duration of %s nanoseconds is longer than 292 years", b)
 	}
 	*d = Duration(n)
 	return nil

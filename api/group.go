@@ -4,6 +4,7 @@ package api
 type TaskGroup struct {
 	Name             string                    `hcl:",label"`
 	Count            int                       `hcl:"count"`
+	AllAtOnce        bool                      `json:",omitempty" hcl:"all_at_once"` // place all allocations in one commit or none
 	Constraints      []*Constraint             `hcl:"constraint,block"`
 	Affinities       []*Affinity               `hcl:"affinity,block"`
 	Spreads          []*Spread                 `hcl:"spread,block"`
@@ -23,7 +24,7 @@ type TaskGroup struct {
 	ShutdownDelay    Duration                  `hcl:"shutdown_delay"`
 	MaxRunDuration   Duration                  `hcl:"max_run_duration"`
 
-	// Read for old job files and without effect.
+	// Of old job files, and read as the disconnect block where there is none.
 	StopAfterClientDisconnect Duration `hcl:"stop_after_client_disconnect"`
 	MaxClientDisconnect       Duration `hcl:"max_client_disconnect"`
 	PreventRescheduleOnLost   bool     `hcl:"prevent_reschedule_on_lost"`

@@ -52,4 +52,7 @@ type NodePool struct {
 type NodePoolSchedulerConfig struct {
 	SchedulerAlgorithm            string `hcl:"scheduler_algorithm"`
 	MemoryOversubscriptionEnabled *bool  `hcl:"memory_oversubscription_enabled"`
+
+	// PreemptionConfig takes the place of the cluster's.
+	PreemptionConfig *PreemptionConfig `json:",omitempty" hcl:"preemption_config,block"`
 }

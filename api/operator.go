@@ -20,10 +20,10 @@ type SchedulerConfiguration struct {
 
 // PreemptionConfig switches preemption by job type.
 type PreemptionConfig struct {
-	SystemSchedulerEnabled   bool
-	SysBatchSchedulerEnabled bool
-	BatchSchedulerEnabled    bool
-	ServiceSchedulerEnabled  bool
+	SystemSchedulerEnabled   bool `hcl:"system_scheduler_enabled"`
+	SysBatchSchedulerEnabled bool `hcl:"sysbatch_scheduler_enabled"`
+	BatchSchedulerEnabled    bool `hcl:"batch_scheduler_enabled"`
+	ServiceSchedulerEnabled  bool `hcl:"service_scheduler_enabled"`
 }
 
 // SchedulerConfigurationResponse answers a read of the configuration.

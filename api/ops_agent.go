@@ -20,11 +20,16 @@ var (
 	ClientMetaRead  = node[NodeIDRequest, NodeMetaResponse]("Client.MetaRead", http.MethodGet, "/v1/client/metadata", "node:read", NamespaceNone)
 	ClientMetaApply = node[NodeMetaApplyRequest, NodeMetaResponse]("Client.MetaApply", http.MethodPut, "/v1/client/metadata", "node:write", NamespaceNone)
 
-	AllocRestart = node[AllocRestartRequest, None]("Alloc.Restart", http.MethodPut, "/v1/client/allocation/{id}/restart", "alloc-lifecycle", NamespaceObject)
-	AllocSignal  = node[AllocSignalRequest, None]("Alloc.Signal", http.MethodPut, "/v1/client/allocation/{id}/signal", "alloc-lifecycle", NamespaceObject)
-	AllocStats   = node[AllocStatsRequest, *AllocResourceUsage]("Alloc.Stats", http.MethodGet, "/v1/client/allocation/{id}/stats", "read-job", NamespaceObject)
-	AllocGC      = node[IDRequest, None]("Alloc.GC", http.MethodGet, "/v1/client/allocation/{id}/gc", "submit-job", NamespaceObject)
-	AllocExec    = node[AllocExecRequest, Raw]("Alloc.Exec", http.MethodGet, "/v1/client/allocation/{id}/exec", "alloc-exec", NamespaceObject)
+	AllocRestart    = node[AllocRestartRequest, None]("Alloc.Restart", http.MethodPut, "/v1/client/allocation/{id}/restart", "alloc-lifecycle", NamespaceObject)
+	AllocSignal     = node[AllocSignalRequest, None]("Alloc.Signal", http.MethodPut, "/v1/client/allocation/{id}/signal", "alloc-lifecycle", NamespaceObject)
+	AllocSuspend    = node[AllocTaskRequest, None]("Alloc.Suspend", http.MethodPut, "/v1/client/allocation/{id}/suspend", "alloc-lifecycle", NamespaceObject)
+	AllocResume     = node[AllocTaskRequest, None]("Alloc.Resume", http.MethodPut, "/v1/client/allocation/{id}/resume", "alloc-lifecycle", NamespaceObject)
+	AllocCheckpoint = node[AllocTaskRequest, None]("Alloc.Checkpoint", http.MethodPut, "/v1/client/allocation/{id}/checkpoint", "alloc-lifecycle", NamespaceObject)
+	AllocRestore    = node[AllocTaskRequest, None]("Alloc.Restore", http.MethodPut, "/v1/client/allocation/{id}/restore", "alloc-lifecycle", NamespaceObject)
+	AllocStats      = node[AllocStatsRequest, *AllocResourceUsage]("Alloc.Stats", http.MethodGet, "/v1/client/allocation/{id}/stats", "read-job", NamespaceObject)
+	AllocGC         = node[IDRequest, None]("Alloc.GC", http.MethodGet, "/v1/client/allocation/{id}/gc", "submit-job", NamespaceObject)
+	AllocSnapshot   = node[AllocSnapshotRequest, Raw]("Alloc.Snapshot", http.MethodGet, "/v1/client/allocation/{id}/snapshot", "read-fs", NamespaceObject)
+	AllocExec       = node[AllocExecRequest, Raw]("Alloc.Exec", http.MethodGet, "/v1/client/allocation/{id}/exec", "alloc-exec", NamespaceObject)
 
 	FSList   = node[FSRequest, []*AllocFileInfo]("FS.List", http.MethodGet, "/v1/client/fs/ls/{id}", "read-fs", NamespaceObject)
 	FSStat   = node[FSRequest, *AllocFileInfo]("FS.Stat", http.MethodGet, "/v1/client/fs/stat/{id}", "read-fs", NamespaceObject)
@@ -134,11 +139,25 @@ type AllocSignalRequest struct {
 	Signal string
 }
 
+// AllocTaskRequest is for a running task of an allocation, or for all of them.
+type AllocTaskRequest struct {
+	WriteOptions
+	ID   string `path:"id" json:"-"`
+	Task string // all that run when empty
+}
+
 // AllocStatsRequest asks for what an allocation uses.
 type AllocStatsRequest struct {
 	QueryOptions
 	ID   string `path:"id" json:"-"`
 	Task string `query:"task" json:"-"`
+}
+
+// AllocSnapshotRequest asks for an allocation's ephemeral disk as a tar stream.
+// Wait is how long to wait for the allocation's end; at once when 0.
+type AllocSnapshotRequest struct {
+	QueryOptions
+	ID string `path:"id" json:"-"`
 }
 
 // AllocExecRequest runs a command in a task; the session is a WebSocket.

@@ -23,10 +23,14 @@ var (
 	JobEvaluate      = write[JobEvaluateRequest, JobRegisterResponse]("Job.Evaluate", http.MethodPut, "/v1/job/{id}/evaluate", "submit-job", NamespaceQuery)
 	JobRevert        = write[JobRevertRequest, JobRegisterResponse]("Job.Revert", http.MethodPut, "/v1/job/{id}/revert", "submit-job", NamespaceQuery)
 	JobStable        = write[JobStableRequest, JobStableResponse]("Job.Stable", http.MethodPut, "/v1/job/{id}/stable", "submit-job", NamespaceQuery)
+	JobDispatch      = write[JobDispatchRequest, JobDispatchResponse]("Job.Dispatch", http.MethodPut, "/v1/job/{id}/dispatch", "dispatch-job", NamespaceQuery)
+	JobDispatchRaw   = write[JobDispatchRawRequest, JobDispatchResponse]("Job.DispatchPayload", http.MethodPut, "/v1/job/{id}/dispatch/payload", "dispatch-job", NamespaceQuery)
+	JobPeriodicForce = write[JobPeriodicForceRequest, JobPeriodicForceResponse]("Job.PeriodicForce", http.MethodPut, "/v1/job/{id}/periodic/force", "submit-job", NamespaceQuery)
 	JobScaleStatusOf = read[JobReadRequest, *JobScaleStatus]("Job.ScaleStatus", "/v1/job/{id}/scale", "read-job-scaling", NamespaceQuery)
 	JobScale         = write[JobScaleRequest, JobRegisterResponse]("Job.Scale", http.MethodPut, "/v1/job/{id}/scale", "scale-job", NamespaceQuery)
 	JobServices      = read[JobReadRequest, []*ServiceRegistration]("Job.Services", "/v1/job/{id}/services", "read-job", NamespaceQuery)
 	JobActions       = read[JobReadRequest, []*JobAction]("Job.Actions", "/v1/job/{id}/actions", "read-job", NamespaceQuery)
+	JobActionRun     = node[JobActionRequest, Raw]("Job.ActionRun", http.MethodGet, "/v1/job/{id}/action", "alloc-exec", NamespaceQuery)
 	JobTag           = write[JobTagRequest, JobTagResponse]("Job.Tag", http.MethodPut, "/v1/job/{id}/versions/{tag}/tag", "submit-job", NamespaceQuery)
 	JobUntag         = write[JobUntagRequest, JobTagResponse]("Job.Untag", http.MethodDelete, "/v1/job/{id}/versions/{tag}/tag", "submit-job", NamespaceQuery)
 )
@@ -241,6 +245,50 @@ type JobStableResponse struct {
 	JobModifyIndex uint64
 }
 
+// JobDispatchRequest starts a child of a parameterized job.
+type JobDispatchRequest struct {
+	WriteOptions
+	ID               string `path:"id" json:"-"`
+	JobID            string
+	Payload          []byte // base64 in JSON; up to 16 KiB
+	Meta             map[string]string
+	IdPrefixTemplate string //nolint:revive,staticcheck // the name on the wire
+	Priority         int    // of the child; 0 = the parent's
+}
+
+// MaxDispatchPayload is how many bytes a child may be dispatched with. The tag
+// of JobDispatchRawRequest says the same.
+const MaxDispatchPayload = 16 << 10
+
+// JobDispatchRawRequest starts a child of a parameterized job; the body of the
+// request is the payload.
+type JobDispatchRawRequest struct {
+	WriteOptions
+	ID      string `path:"id" json:"-"`
+	Payload []byte `body:"raw" limit:"16384" json:"-"`
+}
+
+// JobDispatchResponse answers a JobDispatchRequest. EvalID is empty where the
+// child is periodic.
+type JobDispatchResponse struct {
+	DispatchedJobID string
+	EvalID          string
+	EvalCreateIndex uint64
+	JobCreateIndex  uint64
+}
+
+// JobPeriodicForceRequest starts a child of a periodic job now.
+type JobPeriodicForceRequest struct {
+	WriteOptions
+	ID string `path:"id" json:"-"`
+}
+
+// JobPeriodicForceResponse answers a JobPeriodicForceRequest.
+type JobPeriodicForceResponse struct {
+	EvalID          string
+	EvalCreateIndex uint64
+}
+
 // JobScaleRequest changes a group's count, or records what an autoscaler found.
 type JobScaleRequest struct {
 	WriteOptions
@@ -261,6 +309,20 @@ type JobAction struct {
 	Args          []string
 	TaskName      string
 	TaskGroupName string
+}
+
+// JobActionRequest runs an action in a task of an allocation of the job; the
+// session is the WebSocket of AllocExecRequest. An empty Task is the only one that
+// has the action.
+type JobActionRequest struct {
+	QueryOptions
+	ID          string `path:"id" json:"-"`
+	Action      string `query:"action" json:"-"`
+	AllocID     string `query:"allocID" json:"-"`
+	Group       string `query:"group" json:"-"`
+	Task        string `query:"task" json:"-"`
+	TTY         bool   `query:"tty" json:"-"`
+	WSHandshake bool   `query:"ws_handshake" json:"-"`
 }
 
 // JobTagRequest names a version of a job.

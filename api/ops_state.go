@@ -20,6 +20,7 @@ var (
 	NodeAllocations = read[IDRequest, []*Allocation]("Node.Allocations", "/v1/node/{id}/allocations", "node:read", NamespaceNone)
 	NodeEvaluate    = write[NodeRequest, NodeUpdateResponse]("Node.Evaluate", http.MethodPut, "/v1/node/{id}/evaluate", "node:write", NamespaceNone)
 	NodeEligibility = write[NodeEligibilityRequest, NodeUpdateResponse]("Node.Eligibility", http.MethodPut, "/v1/node/{id}/eligibility", "node:write", NamespaceNone)
+	NodeDrain       = write[NodeDrainRequest, NodeUpdateResponse]("Node.Drain", http.MethodPut, "/v1/node/{id}/drain", "node:write", NamespaceNone)
 	NodePurge       = write[NodeRequest, NodeUpdateResponse]("Node.Purge", http.MethodPut, "/v1/node/{id}/purge", "node:write", NamespaceNone)
 
 	NodePoolsList  = read[ListRequest, []*NodePool]("NodePools.List", "/v1/node/pools", "node_pool:read", NamespaceNone)
@@ -33,6 +34,11 @@ var (
 	DeploymentsList       = read[ListRequest, []*Deployment]("Deployments.List", "/v1/deployments", "read-job", NamespaceQuery)
 	DeploymentRead        = read[IDRequest, *Deployment]("Deployment.Read", "/v1/deployment/{id}", "read-job", NamespaceObject)
 	DeploymentAllocations = read[IDRequest, []*AllocationListStub]("Deployment.Allocations", "/v1/deployment/allocations/{id}", "read-job", NamespaceObject)
+	DeploymentPromote     = write[DeploymentPromoteRequest, DeploymentUpdateResponse]("Deployment.Promote", http.MethodPut, "/v1/deployment/promote/{id}", "submit-job", NamespaceObject)
+	DeploymentPause       = write[DeploymentPauseRequest, DeploymentUpdateResponse]("Deployment.Pause", http.MethodPut, "/v1/deployment/pause/{id}", "submit-job", NamespaceObject)
+	DeploymentFail        = write[DeploymentRequest, DeploymentUpdateResponse]("Deployment.Fail", http.MethodPut, "/v1/deployment/fail/{id}", "submit-job", NamespaceObject)
+	DeploymentUnblock     = write[DeploymentRequest, DeploymentUpdateResponse]("Deployment.Unblock", http.MethodPut, "/v1/deployment/unblock/{id}", "submit-job", NamespaceObject)
+	DeploymentHealth      = write[DeploymentHealthRequest, DeploymentUpdateResponse]("Deployment.AllocationHealth", http.MethodPut, "/v1/deployment/allocation-health/{id}", "submit-job", NamespaceObject)
 
 	NamespacesList  = read[ListRequest, []*Namespace]("Namespaces.List", "/v1/namespaces", "", NamespaceNone)
 	NamespaceUpsert = write[NamespaceUpsertRequest, None]("Namespace.Upsert", http.MethodPut, "/v1/namespace", "management", NamespaceNone)
@@ -148,12 +154,60 @@ type NodeEligibilityRequest struct {
 	Eligibility string
 }
 
+// NodeDrainRequest starts a drain of a node, changes it, or with no DrainSpec
+// ends it.
+type NodeDrainRequest struct {
+	WriteOptions
+	ID           string `path:"id" json:"-"`
+	NodeID       string
+	DrainSpec    *DrainSpec
+	MarkEligible bool // when the drain is ended
+	Meta         map[string]string
+}
+
 // NodeUpdateResponse answers a change of a node.
 type NodeUpdateResponse struct {
 	EvalIDs         []string
 	EvalID          string `json:",omitempty"`
 	EvalCreateIndex uint64
 	NodeModifyIndex uint64
+}
+
+// DeploymentRequest asks for an action on a deployment.
+type DeploymentRequest struct {
+	WriteOptions
+	ID           string `path:"id" json:"-"`
+	DeploymentID string
+}
+
+// DeploymentPromoteRequest lets the canaries of groups replace the rest.
+type DeploymentPromoteRequest struct {
+	DeploymentRequest
+	All    bool // every group
+	Groups []string
+}
+
+// DeploymentPauseRequest stops a deployment for the time being, or lets it go on.
+type DeploymentPauseRequest struct {
+	DeploymentRequest
+	Pause bool
+}
+
+// DeploymentHealthRequest says of allocations of a deployment that they are
+// healthy or not.
+type DeploymentHealthRequest struct {
+	DeploymentRequest
+	HealthyAllocationIDs   []string
+	UnhealthyAllocationIDs []string
+}
+
+// DeploymentUpdateResponse answers an action on a deployment. EvalID is empty
+// where nothing is to be scheduled.
+type DeploymentUpdateResponse struct {
+	EvalID                string
+	EvalCreateIndex       uint64
+	DeploymentModifyIndex uint64
+	RevertedJobVersion    *uint64
 }
 
 // NodePoolUpsertRequest creates or changes a node pool.

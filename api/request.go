@@ -15,8 +15,9 @@ import (
 )
 
 // A request struct says where each of its fields travels: `path:"id"` in the
-// path, `query:"all"` in the query string, `body:""` alone in the body; the
-// remaining fields are the members of a JSON object in the body.
+// path, `query:"all"` in the query string, `body:""` alone in the body as JSON,
+// `body:"raw"` alone in the body as it is, up to the bytes of its tag `limit`;
+// the remaining fields are the members of a JSON object in the body.
 
 type place int
 
@@ -24,6 +25,7 @@ const (
 	inPath place = iota
 	inQuery
 	inBody
+	inRaw
 )
 
 type requestField struct {
@@ -35,7 +37,8 @@ type requestField struct {
 // requestShape is what the tags of a request type say.
 type requestShape struct {
 	fields  []requestField
-	hasBody bool // a JSON object or a `body` field
+	hasBody bool  // a JSON object or a `body` field
+	raw     int64 // the most bytes of a body that is not JSON; 0: it is
 }
 
 var requestShapes sync.Map // reflect.Type → *requestShape
@@ -58,6 +61,10 @@ func (s *requestShape) collect(t reflect.Type, index []int) {
 			s.fields = append(s.fields, requestField{name, inPath, at})
 		} else if name, ok := f.Tag.Lookup("query"); ok {
 			s.fields = append(s.fields, requestField{name, inQuery, at})
+		} else if f.Tag.Get("body") == "raw" {
+			s.fields = append(s.fields, requestField{"", inRaw, at})
+			s.raw, _ = strconv.ParseInt(f.Tag.Get("limit"), 10, 64)
+			s.hasBody = true
 		} else if _, ok := f.Tag.Lookup("body"); ok {
 			s.fields = append(s.fields, requestField{"", inBody, at})
 			s.hasBody = true
@@ -69,8 +76,11 @@ func (s *requestShape) collect(t reflect.Type, index []int) {
 	}
 }
 
-// HasBody says whether the operation's request has a JSON body.
+// HasBody says whether the operation's request has a body.
 func (e *Endpoint) HasBody() bool { return shapeOf(e.Request).hasBody }
+
+// RawBody says whether that body is bytes and not JSON.
+func (e *Endpoint) RawBody() bool { return shapeOf(e.Request).raw > 0 }
 
 // DecodeRequest fills the request struct that req points to. path gives the
 // values of the path's wildcards; body may be nil. Errors are of kind
@@ -79,7 +89,11 @@ func DecodeRequest(req any, path func(name string) string, query url.Values, bod
 	v := reflect.ValueOf(req).Elem()
 	shape := shapeOf(v.Type())
 	if shape.hasBody && body != nil {
-		if err := decodeBody(v, shape, body); err != nil {
+		read := decodeBody
+		if shape.raw > 0 {
+			read = rawBody
+		}
+		if err := read(v, shape, body); err != nil {
 			return err
 		}
 	}
@@ -115,6 +129,23 @@ func decodeBody(v reflect.Value, shape *requestShape, body io.Reader) error {
 	}
 	if err := json.Unmarshal(data, target); err != nil {
 		return bodyError(data, err)
+	}
+	return nil
+}
+
+// rawBody takes a body as it is.
+func rawBody(v reflect.Value, shape *requestShape, body io.Reader) error {
+	data, err := io.ReadAll(io.LimitReader(body, shape.raw+1))
+	if err != nil {
+		return fmt.Errorf("read request body: %w", err)
+	}
+	if int64(len(data)) > shape.raw {
+		return Errorf(ErrInvalid, "request body: is larger than the %d bytes that are allowed", shape.raw)
+	}
+	for _, f := range shape.fields {
+		if f.place == inRaw {
+			v.FieldByIndex(f.index).SetBytes(data)
+		}
 	}
 	return nil
 }
@@ -220,9 +251,11 @@ func EncodeRequest(e *Endpoint, req any) (path string, query url.Values, body []
 			}
 		case inBody:
 			content = value.Interface()
+		case inRaw:
+			body = append([]byte{}, value.Bytes()...)
 		}
 	}
-	if shape.hasBody {
+	if shape.hasBody && shape.raw == 0 {
 		if body, err = json.Marshal(content); err != nil {
 			return "", nil, nil, fmt.Errorf("%s: encode request: %w", e.Name, err)
 		}

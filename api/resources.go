@@ -1,5 +1,7 @@
 package api
 
+import "strings"
+
 // Resources is what a task asks for.
 type Resources struct {
 	CPU         int                `hcl:"cpu"`        // MHz
@@ -24,6 +26,7 @@ type NUMAResource struct {
 type RequestedDevice struct {
 	Name        string        `hcl:",label"` // type, vendor/type or vendor/type/model
 	Count       uint64        `hcl:"count"`
+	Share       float64       `json:",omitempty" hcl:"-"` // of one device, above 0 and below 1; count = 0.25 in a job file. Count is 1 then
 	Constraints []*Constraint `hcl:"constraint,block"`
 	Affinities  []*Affinity   `hcl:"affinity,block"`
 }
@@ -43,6 +46,15 @@ type NetworkResource struct {
 	// A port block with `static` is in ReservedPorts, one without in DynamicPorts.
 	ReservedPorts []Port `hcl:"-"`
 	DynamicPorts  []Port `hcl:"port,block"`
+}
+
+// cniMode begins the modes of networks that plugins make.
+const cniMode = "cni/"
+
+// OwnNamespace says whether tasks have a network of their own in it, not that of
+// the host.
+func (n *NetworkResource) OwnNamespace() bool {
+	return n.Mode == "bridge" || n.Mode == "none" || strings.HasPrefix(n.Mode, cniMode)
 }
 
 // Port is a named port.
@@ -106,6 +118,7 @@ type AllocatedDeviceResource struct {
 	Type      string
 	Name      string
 	DeviceIDs []string
+	Share     float64 `json:",omitempty"` // of the device, where it is not the whole
 }
 
 // PortMapping is a named port with its place on the host.

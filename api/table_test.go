@@ -116,6 +116,10 @@ func fill(v reflect.Value) {
 	case reflect.Uint, reflect.Uint64:
 		v.SetUint(7)
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			v.SetBytes([]byte("{\"not\": json\x00"))
+			return
+		}
 		v.Set(reflect.ValueOf([]string{"x", "y"}))
 	}
 }
@@ -172,5 +176,15 @@ func TestRoutes(t *testing.T) {
 	}
 	if m := router.Route("GET", "/v1/nothing"); m.Endpoint != nil || m.Known {
 		t.Errorf("an unknown path: %+v", m)
+	}
+}
+
+func TestRawBodyIsBounded(t *testing.T) {
+	for size, ok := range map[int]bool{0: true, MaxDispatchPayload: true, MaxDispatchPayload + 1: false} {
+		var req JobDispatchRawRequest
+		err := DecodeRequest(&req, func(string) string { return "j" }, nil, strings.NewReader(strings.Repeat("[", size)))
+		if (err == nil) != ok || ok && len(req.Payload) != size {
+			t.Errorf("%d bytes: got %d, %v", size, len(req.Payload), err)
+		}
 	}
 }

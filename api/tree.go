@@ -152,6 +152,8 @@ func (d *treeDecoder) structure(v reflect.Value, obj map[string]any, at spot) {
 		d.service(x, obj, at)
 	case *Resources:
 		d.resources(x, obj, at)
+	case *RequestedDevice:
+		d.device(x, obj, at)
 	case *LogConfig:
 		d.logConfig(x, obj, at)
 	case *Template:

@@ -28,6 +28,7 @@ type validator struct {
 	job      *Job
 	limits   ValidateLimits
 	problems Problems
+	parsed   int // bytes of templates
 }
 
 func (v *validator) addf(at spot, format string, args ...any) {
@@ -97,6 +98,7 @@ func (v *validator) whole(at spot) {
 	v.ui(at.field("UI", "ui"), j.UI)
 	v.periodic(at.field("Periodic", "periodic"), j.Periodic)
 	v.parameterized(at.field("ParameterizedJob", "parameterized"), j.ParameterizedJob)
+	v.payloadFiles(at)
 }
 
 // isType says whether the job is of one of the types.
@@ -155,6 +157,7 @@ func (v *validator) periodic(at spot, p *PeriodicConfig) {
 	if _, err := time.LoadLocation(p.TimeZone); err != nil {
 		v.addf(at.field("TimeZone", "time_zone"), "%q is not known; write a name such as \"Europe/Berlin\"", clip(p.TimeZone))
 	}
+	v.expressions(at, p)
 }
 
 func (v *validator) parameterized(at spot, p *ParameterizedJobConfig) {
@@ -165,6 +168,8 @@ func (v *validator) parameterized(at spot, p *ParameterizedJobConfig) {
 		v.addf(at, "works only in batch and sysbatch jobs, not in a %s job", v.job.Type)
 	}
 	v.oneOf(at.field("Payload", "payload"), p.Payload, "optional", "required", "forbidden")
+	v.metaKeys(at.field("MetaRequired", "meta_required"), p.MetaRequired)
+	v.metaKeys(at.field("MetaOptional", "meta_optional"), p.MetaOptional)
 	for i, k := range p.MetaOptional {
 		if slices.Contains(p.MetaRequired, k) {
 			v.addf(at.field("MetaOptional", "meta_optional").index(i), "names %q, which meta_required names too", clip(k))

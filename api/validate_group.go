@@ -47,6 +47,7 @@ func (v *validator) group(at spot, g *TaskGroup) {
 func (v *validator) groupPolicies(at spot, g *TaskGroup) {
 	v.restart(at.field("RestartPolicy", "restart"), g.RestartPolicy)
 	v.disconnect(at.field("Disconnect", "disconnect"), g.Disconnect)
+	v.oldDisconnect(at, g)
 	v.scaling(at.field("Scaling", "scaling"), g.Scaling, g.Count)
 	if d := g.EphemeralDisk; d != nil && (d.SizeMB < minDiskMB || d.SizeMB > maxMegabytes) {
 		v.addf(at.field("EphemeralDisk", "ephemeral_disk").field("SizeMB", "size"), "must be from %d to %d MB, not %d", minDiskMB, maxMegabytes, d.SizeMB)

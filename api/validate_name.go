@@ -31,6 +31,13 @@ func unprintable(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar })
 }
 
+// CheckJobID says what is wrong with the ID of a job; nil when nothing is.
+func CheckJobID(id string) error {
+	v := &validator{}
+	v.jobID(spot{}.field("ID", "job ID"), id)
+	return v.problems.Err()
+}
+
 func (v *validator) jobID(at spot, id string) {
 	switch {
 	case id == "":
@@ -132,4 +139,15 @@ func (v *validator) hostname(at spot, name string) {
 			return
 		}
 	}
+}
+
+// CheckHostname says what is wrong with a host name that was put together on a
+// node; nil: nothing.
+func CheckHostname(name string) error {
+	v := &validator{}
+	v.hostname(spot{name: "hostname"}, name)
+	if len(v.problems) > 0 || interpolated(name) {
+		return Errorf(ErrInvalid, "%q is not a DNS name: use letters, digits, dashes and dots", clip(name))
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -21,6 +22,9 @@ func (v *validator) networks(at spot, g *TaskGroup) *portSet {
 	for i, n := range g.Networks {
 		p := at.field("Networks", "network").index(i)
 		v.network(p, n, ports)
+		if n.OwnNamespace() && len(g.Networks) > 1 {
+			v.addf(p.field("Mode", "mode"), "%q is a network of the group's own, beside which there is no other: write all ports into one network block", clip(n.Mode))
+		}
 		v.cni(p.field("CNI", "cni"), n.CNI, cniArgs)
 	}
 	for i, t := range g.Tasks {
@@ -29,7 +33,11 @@ func (v *validator) networks(at spot, g *TaskGroup) *portSet {
 		}
 		p := at.field("Tasks", "").index(i).in("task", t.Name).field("Resources", "resources")
 		for k, n := range t.Resources.Networks {
-			v.network(p.field("Networks", "network").index(k), n, ports)
+			p := p.field("Networks", "network").index(k)
+			v.network(p, n, ports)
+			if n.OwnNamespace() {
+				v.addf(p.field("Mode", "mode"), "%q is shared by the tasks of a group: write the network block into the group", clip(n.Mode))
+			}
 		}
 	}
 	return ports
@@ -43,12 +51,38 @@ func (v *validator) network(at spot, n *NetworkResource, ports *portSet) {
 		v.addf(at.field("Mode", "mode"), "must be host, bridge, none or cni/NAME, not %q", clip(n.Mode))
 	}
 	v.hostname(at.field("Hostname", "hostname"), n.Hostname)
+	v.dns(at.field("DNS", "dns"), n.DNS)
+	if n.Mode == "none" && len(n.ReservedPorts)+len(n.DynamicPorts) > 0 {
+		v.addf(at.field("Mode", "mode"), "\"none\" has its loopback alone: nothing comes to its ports from outside; use \"bridge\", or leave the ports out")
+	}
 	notNegative(v, at.field("MBits", "mbits"), n.MBits)
 	for i, p := range n.ReservedPorts {
 		v.port(at.field("ReservedPorts", "port").index(i), p, n, ports, true)
 	}
 	for i, p := range n.DynamicPorts {
 		v.port(at.field("DynamicPorts", "port").index(i), p, n, ports, false)
+	}
+}
+
+// dns checks what becomes lines of a resolver's configuration.
+func (v *validator) dns(at spot, d *DNSConfig) {
+	if d == nil {
+		return
+	}
+	for i, s := range d.Servers {
+		if _, err := netip.ParseAddr(s); err != nil && !interpolated(s) {
+			v.addf(at.field("Servers", "servers").index(i), "%q is not an address", clip(s))
+		}
+	}
+	for i, s := range d.Searches {
+		if p := at.field("Searches", "searches").index(i); s != "." {
+			v.hostname(p, strings.ReplaceAll(strings.TrimSuffix(s, "."), "_", "-"))
+		}
+	}
+	for i, s := range d.Options {
+		if strings.ContainsAny(s, " \t\r\n\x00") {
+			v.addf(at.field("Options", "options").index(i), "%q must be one word such as \"ndots:2\"", clip(s))
+		}
 	}
 }
 

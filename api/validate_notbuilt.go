@@ -1,15 +1,11 @@
 package api
 
-import "strings"
-
 // NotBuilt names the blocks of a job without which it could not do its work
 // and that do not exist yet. A job with one of them is refused.
 func (j *Job) NotBuilt() Problems {
 	v := &validator{job: j}
 	at := spot{}
 	v.missing(j.Multiregion != nil, at.field("Multiregion", "multiregion"))
-	v.missing(j.Periodic != nil, at.field("Periodic", "periodic"))
-	v.missing(j.ParameterizedJob != nil, at.field("ParameterizedJob", "parameterized"))
 	for i, g := range j.TaskGroups {
 		p := at.field("TaskGroups", "").index(i)
 		v.groupMissing(p.in("group", g.Name), g)
@@ -25,11 +21,8 @@ func (v *validator) missing(present bool, at spot) {
 }
 
 func (v *validator) groupMissing(at spot, g *TaskGroup) {
-	for i, n := range g.Networks {
-		v.networkMissing(at.field("Networks", "network").index(i), n)
-	}
 	for _, name := range sortedKeys(g.Volumes) {
-		v.missing(true, at.field("Volumes", "volume").key(name))
+		v.volumeMissing(at.field("Volumes", "volume").key(name), g.Volumes[name])
 	}
 	v.missing(g.Consul != nil, at.field("Consul", "consul"))
 	v.connectMissing(at, g.Services)
@@ -39,9 +32,17 @@ func (v *validator) groupMissing(at spot, g *TaskGroup) {
 	}
 }
 
-func (v *validator) networkMissing(at spot, n *NetworkResource) {
-	if n.Mode == "bridge" || strings.HasPrefix(n.Mode, "cni/") {
-		v.addf(at.field("Mode", "mode"), "%q is not supported yet, and the job could not work without it: use \"host\", or wait for a version that has it", clip(n.Mode))
+// volumeMissing names what a volume asks for beyond a directory that the operator
+// has given a name.
+func (v *validator) volumeMissing(at spot, r *VolumeRequest) {
+	if r == nil {
+		return
+	}
+	switch r.Type {
+	case "csi":
+		v.addf(at.field("Type", "type"), "\"csi\" is not supported yet, and the job could not work without it: use a \"host\" volume, or wait for a version that has it")
+	case "host":
+		v.missing(r.Sticky, at.field("Sticky", "sticky"))
 	}
 }
 
@@ -52,15 +53,6 @@ func (v *validator) connectMissing(at spot, services []*Service) {
 }
 
 func (v *validator) taskMissing(at spot, t *Task) {
-	for i := range t.Artifacts {
-		v.missing(true, at.field("Artifacts", "artifact").index(i))
-	}
-	for i := range t.Templates {
-		v.missing(true, at.field("Templates", "template").index(i))
-	}
-	for i := range t.VolumeMounts {
-		v.missing(true, at.field("VolumeMounts", "volume_mount").index(i))
-	}
 	for i := range t.Secrets {
 		v.missing(true, at.field("Secrets", "secret").index(i))
 	}
@@ -68,17 +60,9 @@ func (v *validator) taskMissing(at spot, t *Task) {
 	v.missing(t.Vault != nil, at.field("Vault", "vault"))
 	v.missing(t.Consul != nil, at.field("Consul", "consul"))
 	v.missing(t.Schedule != nil, at.field("Schedule", "schedule"))
-	v.missing(t.DispatchPayload != nil, at.field("DispatchPayload", "dispatch_payload"))
 	v.connectMissing(at, t.Services)
 	if r := t.Resources; r != nil {
 		p := at.field("Resources", "resources")
-		for i := range r.Devices {
-			v.missing(true, p.field("Devices", "device").index(i))
-		}
-		v.missing(r.Cores > 0, p.field("Cores", "cores"))
-		v.missing(r.NUMA != nil && r.NUMA.Affinity == "require", p.field("NUMA", "numa"))
-		for i, n := range r.Networks {
-			v.networkMissing(p.field("Networks", "network").index(i), n)
-		}
+		v.missing(r.NUMA != nil && len(r.NUMA.Devices) > 0, p.field("NUMA", "numa").field("Devices", "devices"))
 	}
 }

@@ -1,6 +1,9 @@
 package api
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 var healthChecks = []string{"checks", "task_states", "manual"}
 
@@ -110,6 +113,23 @@ func (v *validator) disconnect(at spot, d *DisconnectStrategy) {
 	if !v.isType(JobTypeService, JobTypeBatch) {
 		v.addf(at.field("StopOnClientAfter", "stop_on_client_after"), "works only in service and batch jobs, not in a %s job", v.job.Type)
 	}
+}
+
+// oldDisconnect refuses old settings that contradict the disconnect block; where
+// there was none they have become it.
+func (v *validator) oldDisconnect(at spot, g *TaskGroup) {
+	d := g.Disconnect
+	if d == nil {
+		return
+	}
+	refuse := func(wrong bool, field, name, says string) {
+		if wrong {
+			v.addf(at.field(field, name), "contradicts disconnect, which has %s: remove %s", says, name)
+		}
+	}
+	refuse(g.MaxClientDisconnect != 0 && g.MaxClientDisconnect != d.LostAfter, "MaxClientDisconnect", "max_client_disconnect", "lost_after = "+strconv.Quote(d.LostAfter.String()))
+	refuse(g.StopAfterClientDisconnect != 0 && g.StopAfterClientDisconnect != d.StopOnClientAfter, "StopAfterClientDisconnect", "stop_after_client_disconnect", "stop_on_client_after = "+strconv.Quote(d.StopOnClientAfter.String()))
+	refuse(g.PreventRescheduleOnLost && d.Replace, "PreventRescheduleOnLost", "prevent_reschedule_on_lost", "replace = true")
 }
 
 func (v *validator) scaling(at spot, s *ScalingPolicy, count int) {

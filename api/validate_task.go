@@ -134,9 +134,7 @@ func (v *validator) resources(at spot, r *Resources) {
 		if parts := strings.Split(d.Name, "/"); d.Name == "" || len(parts) > 3 || slices.Contains(parts, "") {
 			v.addf(p, "must be named TYPE, VENDOR/TYPE or VENDOR/TYPE/MODEL, not %q", clip(d.Name))
 		}
-		if d.Count < 1 || d.Count > 1<<20 {
-			v.addf(p.field("Count", "count"), "must be at least 1, not %d", d.Count)
-		}
+		v.deviceCount(p, d)
 		v.constraints(p, d.Constraints, true)
 		v.affinities(p, d.Affinities)
 	}
@@ -165,29 +163,14 @@ func (v *validator) logs(at spot, l *LogConfig, disk *EphemeralDisk) {
 }
 
 func (v *validator) taskFiles(at spot, g *TaskGroup, t *Task) {
-	seen := map[string]bool{}
-	for i, tmpl := range t.Templates {
-		p := at.field("Templates", "template").index(i)
-		if tmpl.SourcePath == "" && tmpl.EmbeddedTmpl == "" {
-			v.addf(p, "needs source or data")
-		}
-		if tmpl.DestPath == "" {
-			v.addf(p.field("DestPath", "destination"), "must be set, for example \"local/app.conf\"")
-		} else if seen[tmpl.DestPath] {
-			v.addf(p.field("DestPath", "destination"), "%q is the destination of another template", clip(tmpl.DestPath))
-		}
-		seen[tmpl.DestPath] = true
-		v.oneOf(p.field("ChangeMode", "change_mode"), tmpl.ChangeMode, "restart", "noop", "signal", "script")
-		if tmpl.ChangeMode == "script" && (tmpl.ChangeScript == nil || tmpl.ChangeScript.Command == "") {
-			v.addf(p, "needs change_script { command = … } for change_mode script")
-		}
-	}
+	v.templates(at, t)
 	for i, a := range t.Artifacts {
 		p := at.field("Artifacts", "artifact").index(i)
 		if a.GetterSource == "" {
 			v.addf(p.field("GetterSource", "source"), "must be set")
 		}
 		v.oneOf(p.field("GetterMode", "mode"), a.GetterMode, "any", "file", "dir")
+		v.artifact(p, t, a)
 	}
 	for i, m := range t.VolumeMounts {
 		p := at.field("VolumeMounts", "volume_mount").index(i)
@@ -196,6 +179,11 @@ func (v *validator) taskFiles(at spot, g *TaskGroup, t *Task) {
 		}
 		if m.Destination == "" {
 			v.addf(p.field("Destination", "destination"), "must be set")
+		} else if d := "/" + strings.Trim(m.Destination, "/") + "/"; d == "//" || strings.Contains(d, "/../") || strings.Contains(d, "/./") {
+			v.addf(p.field("Destination", "destination"), "must be a path beneath the task's root, without \"..\", not %q", clip(m.Destination))
+		}
+		if t.Driver == "raw_exec" {
+			v.addf(p, "does not work with the driver \"raw_exec\", whose tasks see the host's own files: use \"exec\", or the path on the host")
 		}
 		v.oneOf(p.field("PropagationMode", "propagation_mode"), m.PropagationMode, "private", "host-to-task", "bidirectional")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -97,7 +98,7 @@ var rules = []struct {
 	{"service", func(j *Job, g *TaskGroup, t *Task) { j.Meta = map[string]string{"": "x"} }, "meta must have a key"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { j.Periodic = &PeriodicConfig{Spec: "* * * * *"} }, "periodic works only in batch"},
 	{"batch", func(j *Job, g *TaskGroup, t *Task) { j.Periodic = &PeriodicConfig{Enabled: true} }, "periodic needs cron"},
-	{"batch", func(j *Job, g *TaskGroup, t *Task) { j.Periodic = &PeriodicConfig{Spec: "x", TimeZone: "Mars"} }, "time_zone \"Mars\" is not known"},
+	{"batch", func(j *Job, g *TaskGroup, t *Task) { j.Periodic = &PeriodicConfig{Spec: "@daily", TimeZone: "Mars"} }, "time_zone \"Mars\" is not known"},
 	{"batch", func(j *Job, g *TaskGroup, t *Task) { j.ParameterizedJob = &ParameterizedJobConfig{Payload: "maybe"} }, "parameterized.payload must be one of"},
 	{"batch", func(j *Job, g *TaskGroup, t *Task) {
 		j.ParameterizedJob = &ParameterizedJobConfig{Payload: "optional", MetaRequired: []string{"a"}, MetaOptional: []string{"a"}}
@@ -189,6 +190,15 @@ var rules = []struct {
 	{"service", func(j *Job, g *TaskGroup, t *Task) {
 		g.Networks = []*NetworkResource{{CNI: &CNIConfig{Args: map[string]string{"a": "b;c"}}}}
 	}, "must not hold a semicolon"},
+	{"service", network(NetworkResource{Mode: "cni/../../bin/x"}), "must be host, bridge, none or cni/NAME"},
+	{"service", network(NetworkResource{Mode: "bridge"}, NetworkResource{Mode: "host"}), "write all ports into one network block"},
+	{"service", network(NetworkResource{Mode: "none", DynamicPorts: []Port{{Label: "a"}}}), "loopback alone"},
+	{"service", network(NetworkResource{Mode: "bridge", DNS: &DNSConfig{Servers: []string{"dns.example"}}}), `"dns.example" is not an address`},
+	{"service", network(NetworkResource{Mode: "bridge", DNS: &DNSConfig{Searches: []string{"a b"}}}), `"a b" is not a DNS name`},
+	{"service", network(NetworkResource{Mode: "bridge", DNS: &DNSConfig{Options: []string{"a\nnameserver 1.2.3.4"}}}), "must be one word"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) {
+		t.Resources.Networks = []*NetworkResource{{Mode: "bridge"}}
+	}, "write the network block into the group"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Name = "alloc" }, `name must not be "alloc"`},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Name = "..t" }, `must not begin with ".."`},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Driver = "" }, "driver must be set"},
@@ -211,6 +221,27 @@ var rules = []struct {
 		one := Template{EmbeddedTmpl: "x", DestPath: "x", ChangeMode: "noop"}
 		t.Templates = []*Template{&one, &one}
 	}, "is the destination of another template"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) {
+		t.Artifacts = []*TaskArtifact{{GetterSource: "x", GetterMode: "any", RelativeDest: "local/../../../etc"}}
+	}, "artifact.destination must lie in the task's directory"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) {
+		t.Artifacts = []*TaskArtifact{{GetterSource: "hg::https://x/y", GetterMode: "any", RelativeDest: "local/"}}
+	}, `artifact.source "hg" is not supported: use git`},
+	{"service", template(Template{SourcePath: "a", EmbeddedTmpl: "x"}), "source and data"},
+	{"service", template(Template{EmbeddedTmpl: "x", DestPath: "local/../../../etc/passwd"}), "must be a file in the task's directory"},
+	{"service", template(Template{EmbeddedTmpl: "x", DestPath: "../other/secret"}), "must be a file in the task's directory"},
+	{"service", template(Template{EmbeddedTmpl: "x", Perms: "4755"}), "mode from \"0000\" to \"0777\""},
+	{"service", template(Template{EmbeddedTmpl: "x", Perms: "rw"}), "mode from \"0000\" to \"0777\""},
+	{"service", template(Template{EmbeddedTmpl: "x", Uid: new(-2)}), "template.uid must be from 0"},
+	{"service", template(Template{EmbeddedTmpl: "x", Splay: -1}), "template.splay"},
+	{"service", template(Template{EmbeddedTmpl: "x", Wait: &WaitConfig{Min: 2, Max: 1}}), "template.wait.max must be at least min"},
+	{"service", template(Template{EmbeddedTmpl: "x", Envvars: true, ChangeMode: "signal"}), "would not bring the new environment"},
+	{"service", template(Template{EmbeddedTmpl: "x", ChangeMode: "script"}), "needs change_script"},
+	{"service", template(Template{EmbeddedTmpl: "{{ if }}"}), "template.data is not a template: template:1: missing value for if"},
+	{"service", template(Template{EmbeddedTmpl: `{{ with nomadVar "x" }}{{ end }}`}), `uses the function "nomadVar", which needs variables`},
+	{"service", template(Template{EmbeddedTmpl: `{{ define "a" }}{{ if true }}{{ printf "%v" (key "x") }}{{ end }}{{ end }}`}), `uses the function "key", which needs Consul`},
+	{"service", template(Template{EmbeddedTmpl: strings.Repeat("{{if 1}}", 10_001)}), "actions, more than"},
+	{"service", template(Template{EmbeddedTmpl: strings.Repeat("x", 1<<20+1)}), "larger than 1048576 bytes together"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) {
 		t.VolumeMounts = []*VolumeMount{{Volume: "v", Destination: "/v", PropagationMode: "private"}}
 	}, `"v" is not a volume of the group`},
@@ -301,21 +332,50 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// network gives a group these networks.
+func network(list ...NetworkResource) func(*Job, *TaskGroup, *Task) {
+	return func(_ *Job, g *TaskGroup, _ *Task) {
+		for i := range list {
+			g.Networks = append(g.Networks, &list[i])
+		}
+	}
+}
+
+func TestNetworkWarnings(t *testing.T) {
+	for _, c := range []struct {
+		network NetworkResource
+		driver  string
+		want    string
+	}{
+		{NetworkResource{Hostname: "h"}, "exec", "hostname has no effect: with network mode host"},
+		{NetworkResource{Mode: "bridge", Hostname: "h", DNS: &DNSConfig{}}, "exec", ""},
+		{NetworkResource{Mode: "bridge", CNI: &CNIConfig{}}, "exec", "cni has no effect"},
+		{NetworkResource{Mode: "cni/x", CNI: &CNIConfig{}}, "exec", ""},
+		{NetworkResource{Mode: "bridge", DNS: &DNSConfig{Servers: []string{"192.0.2.1"}}}, "raw_exec", `dns has no effect: task "t" sees the files of its node`},
+	} {
+		j := &Job{TaskGroups: []*TaskGroup{{Name: "g", Networks: []*NetworkResource{&c.network}, Tasks: []*Task{{Name: "t", Driver: c.driver}}}}}
+		got := strings.Join(j.Warnings(), "\n")
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.network, got, c.want)
+		}
+	}
+}
+
 func TestNotBuiltNamesEachBlock(t *testing.T) {
-	src := `{"ID":"a","Type":"batch","Multiregion":{},"Periodic":{"Spec":"* * * * *"},"ParameterizedJob":{},
-	 "TaskGroups":[{"Name":"g","Consul":{},"Networks":[{"Mode":"bridge"},{"Mode":"cni/x"}],"Volumes":{"v":{"Type":"host","Source":"s"}},
+	src := `{"ID":"a","Type":"batch","Multiregion":{},
+	 "TaskGroups":[{"Name":"g","Consul":{},"Volumes":{"v":{"Type":"csi","Source":"s"},"w":{"Type":"host","Source":"s","Sticky":true}},
 	  "Services":[{"Name":"s","Connect":{}}],
-	  "Tasks":[{"Name":"t","Driver":"exec","Artifacts":[{"GetterSource":"x"}],"Templates":[{"EmbeddedTmpl":"x","DestPath":"y"}],
+	  "Tasks":[{"Name":"t","Driver":"exec",
 	   "VolumeMounts":[{"Volume":"v","Destination":"/v"}],"Secrets":[{"Name":"s","Provider":"p"}],"CSIPluginConfig":{"ID":"x","Type":"node"},
-	   "Vault":{},"Consul":{},"Schedule":{},"DispatchPayload":{"File":"f"},"Resources":{"Cores":1,"Devices":[{"Name":"gpu"}],"NUMA":{"Affinity":"require"}}}]}]}`
+	   "Vault":{},"Consul":{},"Schedule":{},"Resources":{"Cores":1,"NUMA":{"Affinity":"require","Devices":["gpu"]}}}]}]}`
 	j := &Job{}
 	if err := json.Unmarshal([]byte(src), j); err != nil {
 		t.Fatal(err)
 	}
 	ps := j.NotBuilt()
 	text := ps.Error()
-	for _, block := range []string{"multiregion", "periodic", "parameterized", "consul", `network.mode "bridge"`, `network.mode "cni/x"`, "volume.v",
-		"service.connect", "artifact", "template", "volume_mount", "secret", "csi_plugin", "vault", "schedule", "dispatch_payload", "cores", "device", "numa"} {
+	for _, block := range []string{"multiregion", "consul", `volume.v.type "csi"`, "volume.w.sticky",
+		"service.connect", "secret", "csi_plugin", "vault", "schedule", "numa.devices"} {
 		if !strings.Contains(text, block+" is not supported yet") {
 			t.Errorf("%s is not named:\n%s", block, text)
 		}
@@ -332,16 +392,16 @@ func TestWarningsNameWhatTheUserWrote(t *testing.T) {
 	 "TaskGroups":[{"Name":"g","Scaling":{"Max":3},"Spreads":[{"Attribute":"a"}],"Disconnect":{"LostAfter":"1h"},"ReschedulePolicy":{"Delay":"1m"},
 	  "Services":[{"Name":"s"}],"EphemeralDisk":{"Sticky":true},"MaxClientDisconnect":"1h",
 	  "Tasks":[{"Name":"t","Driver":"exec","Identity":{"Env":true},"Actions":[{"Name":"x","Command":"y"}]}]},
-	 {"Name":"h","Update":{"Canary":2},"Tasks":[{"Name":"t","Driver":"exec"}]}]}`
+	 {"Name":"h","Update":{"Canary":2,"Stagger":60000000000},"Tasks":[{"Name":"t","Driver":"exec"}]}]}`
 	j := &Job{}
 	if err := json.Unmarshal([]byte(src), j); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
-		`^update has no effect yet`, `^affinity has no effect yet`,
-		`^group "g": reschedule `, `^group "g": spread `, `^group "g": scaling `, `^group "g": disconnect `, `^group "g": ephemeral_disk `,
-		`^group "g": service "s" `, `^group "g": max_client_disconnect is ignored`,
-		`^group "g": task "t": identity `, `^group "g": task "t": action `, `^group "h": update `,
+		`^group "g": scaling has no effect yet`,
+		`^group "g": service "s" `, `^group "g": max_client_disconnect is an old setting`,
+		`^group "g": task "t": identity `,
+		`^group "h": update.stagger is ignored: it is for system jobs`,
 	}
 	got := j.Warnings()
 	if len(got) != len(want) {
@@ -378,4 +438,39 @@ func TestJSONBombs(t *testing.T) {
 			t.Errorf("%s: the message has %d bytes", name, len(err.Error()))
 		}
 	}
+}
+
+// template puts one template into a task, complete but for what it says.
+func template(t Template) func(*Job, *TaskGroup, *Task) {
+	return func(_ *Job, _ *TaskGroup, task *Task) {
+		one := t
+		if one.DestPath == "" {
+			one.DestPath = "local/x"
+		}
+		if one.ChangeMode == "" {
+			one.ChangeMode = "noop"
+		}
+		task.Templates = []*Template{&one}
+	}
+}
+
+// A template's functions are found wherever they stand.
+func TestTemplateFunctions(t *testing.T) {
+	text := `{{ a }}{{ if b }}{{ c | d }}{{ else if e }}{{ else }}{{ range $i, $x := f (g h) }}{{ $x.y }}{{ end }}{{ end }}` +
+		`{{ with i }}{{ (j).k }}{{ end }}{{ define "l" }}{{ m .n }}{{ end }}{{ template "l" (o) }}{{/* p */}}`
+	got, err := TemplateFunctions(text, "", "")
+	if want := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "m", "o"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v %v, want %v", got, err, want)
+	}
+	if got, err := TemplateFunctions(`{{ a }}[[ b ]]`, "[[", "]]"); err != nil || !slices.Equal(got, []string{"b"}) {
+		t.Errorf("with other delimiters: %v %v", got, err)
+	}
+}
+
+func FuzzTemplateFunctions(f *testing.F) {
+	f.Add(`{{ a | b "c" }}{{ range d }}{{ end }}`, "{{", "}}")
+	f.Add(`{{{{{{ ((((`, "", "")
+	f.Fuzz(func(t *testing.T, text, left, right string) {
+		_, _ = TemplateFunctions(text, left, right)
+	})
 }

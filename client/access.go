@@ -219,6 +219,9 @@ func (c *Client) Exec(ctx context.Context, req ExecRequest) (int, error) {
 	if !ok {
 		return 0, api.Errorf(api.ErrInvalid, "driver %q cannot run commands in its tasks", d.Info().Name)
 	}
+	if e.Suspended(req.Task) {
+		return 0, api.Errorf(api.ErrInvalid, "the task is suspended: resume it first (serai alloc resume)")
+	}
 	result, err := x.Exec(ctx, id, drivers.ExecRequest{
 		Command: req.Command, TTY: req.TTY, Stdin: req.Stdin, Stdout: req.Stdout, Stderr: req.Stderr, Resize: req.Resize,
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -16,6 +17,7 @@ func (c *Client) shared() alloc.Shared {
 		Region: c.cfg.Region, Node: c.node.Load, Dir: c.cfg.AllocDir,
 		Drivers: c.drivers, Store: c.store, Logs: c.logs, MaxKill: c.cfg.MaxKillTimeout,
 		Logger: c.cfg.Logger, Hold: c.hold, Ended: c.ended, Report: c.updates.report,
+		Fetch: c.cfg.Fetch, Artifacts: c.artifacts, Devices: c.devices, SharedCores: c.cores.shared, Templates: c.templates, Users: c.users, Networks: c.networks,
 	}
 }
 
@@ -61,6 +63,7 @@ func (c *Client) restore() error {
 		}
 		c.add(r)
 	}
+	c.shareCores()
 	if len(saved) > 0 {
 		c.logger.Info("allocations of the earlier agent are taken up", "count", len(saved))
 	}
@@ -76,7 +79,12 @@ func (c *Client) add(r *alloc.Runner) {
 	}
 	c.allocs[r.ID()] = &entry{Runner: r}
 	run := c.run
-	c.work.Go(func() { r.Run(run) })
+	c.work.Go(func() {
+		r.Run(run)
+		if r.Over() && len(ownCores(r.Alloc())) > 0 {
+			c.shareCores()
+		}
+	})
 }
 
 // apply does what the servers say should run here.
@@ -117,6 +125,9 @@ func (c *Client) applyKnown(e *entry, a *api.Allocation) {
 		}
 		return
 	}
+	if a.ClientStatus == api.AllocClientUnknown && !a.ServerTerminal() {
+		e.Reconnected(a)
+	}
 	if a.AllocModifyIndex != e.Alloc().AllocModifyIndex {
 		if a.Job == nil {
 			return
@@ -144,7 +155,7 @@ func (c *Client) wanted(a *api.Allocation) bool {
 		c.updates.report(&api.Allocation{
 			ID: a.ID, Namespace: a.Namespace, JobID: a.JobID, TaskGroup: a.TaskGroup, NodeID: a.NodeID,
 			ClientStatus: api.AllocClientComplete, ClientDescription: "Stopped before it was started",
-			TaskStates: a.TaskStates, ModifyTime: time.Now().UnixNano(),
+			TaskStates: a.States(), ModifyTime: time.Now().UnixNano(),
 		}, true)
 		return false
 	}
@@ -172,6 +183,9 @@ func (c *Client) begin(allocs []*api.Allocation) {
 	if err := b.Write(); err != nil {
 		c.logger.Error("new allocations are not kept: a restart of the agent would lose them", "count", len(runners), "err", err)
 	}
+	if slices.ContainsFunc(allocs, func(a *api.Allocation) bool { return len(ownCores(a)) > 0 }) {
+		c.shareCores(allocs...)
+	}
 	for _, r := range runners {
 		c.add(r)
 	}
@@ -188,7 +202,7 @@ func (c *Client) clear(id string) {
 		return
 	}
 	c.logger.Warn("an allocation was here before, and what was known of it is lost: it is ended and started anew", "alloc_id", id)
-	c.killAll([]string{id})
+	killAll([]string{id}, c.logger)
 	if err := steps.RemoveAll(dir); err != nil {
 		c.logger.Warn("what was left of an allocation is not removed", "alloc_id", id, "err", err)
 	}
@@ -242,6 +256,7 @@ func (c *Client) destroy(e *entry) error {
 		return fmt.Errorf("allocation %s: %w", e.ID(), err)
 	}
 	delete(c.allocs, e.ID())
+	c.users.Release(e.ID())
 	b := c.store.Batch()
 	b.DeleteAlloc(e.ID(), e.TaskNames())
 	return b.Write()

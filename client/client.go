@@ -13,9 +13,14 @@ import (
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/alloc"
+	"github.com/seraihq/serai/client/artifact"
+	"github.com/seraihq/serai/client/device"
 	"github.com/seraihq/serai/client/driverset"
 	"github.com/seraihq/serai/client/logs"
+	"github.com/seraihq/serai/client/network"
 	"github.com/seraihq/serai/client/store"
+	"github.com/seraihq/serai/client/template"
+	"github.com/seraihq/serai/client/users"
 )
 
 // stopFor is how long StopTasks waits for tasks over the longest kill timeout.
@@ -29,7 +34,15 @@ type Client struct {
 	store   *store.Store
 	drivers *driverset.Set
 	logs    *logs.Collector
-	updates *updater
+	// templates renders those of all tasks.
+	templates *template.Service
+	users     *users.Pool
+	updates   *updater
+	devices   *device.Set
+	// artifacts fetches those of all tasks.
+	artifacts *artifact.Fetcher
+	cores     cores
+	networks  *network.Manager
 
 	node   atomic.Pointer[api.Node] // as it is registered; immutable
 	static map[string]string        // metadata of the configuration
@@ -65,6 +78,7 @@ type entry struct {
 type lastNode struct {
 	mu        sync.Mutex
 	contact   time.Time
+	heard     time.Time // contact, or what an earlier agent knows
 	heartbeat time.Duration
 	first     chan struct{} // closed at the first contact
 }
@@ -102,15 +116,29 @@ func (c *Client) prepare() error {
 	if c.id, err = c.store.Identity(); err != nil {
 		return err
 	}
+	if c.devices, err = device.NewSet(c.cfg.Devices); err != nil {
+		return err
+	}
+	if err := checkVolumes(c.cfg.HostVolumes); err != nil {
+		return err
+	}
+	c.lastN.heard = c.lastContact()
 	dc := c.cfg.Drivers
-	dc.Logger, dc.Store = c.cfg.Logger, c.store
+	dc.Logger, dc.Store, dc.Node = c.cfg.Logger, c.store, c.driverNode
 	if dc.Dir == "" {
 		dc.Dir = filepath.Join(c.cfg.StateDir, "drivers")
 	}
 	if c.drivers, err = driverset.New(dc); err != nil {
 		return err
 	}
+	if c.networks, err = c.newNetworks(); err != nil {
+		return err
+	}
 	c.logs = logs.New(c.cfg.Logger)
+	c.users = users.New(c.cfg.UserMin, c.cfg.UserMax)
+	c.cfg.Artifacts.Logger = c.cfg.Logger
+	c.artifacts = artifact.New(c.cfg.Artifacts)
+	c.templates = template.NewService(c.cfg.Templates)
 	c.updates = newUpdater(c)
 	c.node.Store(c.firstNode())
 	return nil
@@ -136,7 +164,8 @@ func (c *Client) Run(ctx context.Context) error {
 	err := c.restore()
 	if err == nil {
 		for _, loop := range []func(context.Context){
-			c.updates.loop, c.registerLoop, c.syncLoop, c.driversLoop, c.collectLoop, c.reapLoop, c.metricsLoop,
+			c.updates.loop, c.registerLoop, c.syncLoop, c.driversLoop, c.collectLoop, c.reapLoop, c.metricsLoop, c.aloneLoop, c.diskLoop,
+			c.networks.Run, c.pluginsLoop,
 		} {
 			loops.Go(func() { loop(loopsCtx) })
 		}
@@ -152,9 +181,11 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 	endLoops()
 	loops.Wait()
+	c.endNetworks()
 	endDrivers()
 	driversDone.Wait()
 	c.logs.Close()
+	c.templates.Close()
 	return errors.Join(err, c.store.Close())
 }
 

@@ -19,6 +19,7 @@ type cluster struct {
 	streams map[chan *api.NodeSync]bool
 	changed chan struct{} // closed at each change
 	refuse  error         // answers every call
+	asked   int           // registrations
 }
 
 func newCluster() *cluster {
@@ -33,6 +34,7 @@ func (c *cluster) bump() {
 func (c *cluster) Register(_ context.Context, req *api.NodeRegisterRequest) (*api.NodeRegisterResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked++
 	if c.refuse != nil {
 		return nil, c.refuse
 	}
@@ -56,9 +58,9 @@ func (c *cluster) Heartbeat(context.Context, *api.NodeHeartbeatRequest) (*api.No
 func (c *cluster) Sync(ctx context.Context, _ *api.NodeSyncRequest, receive func(*api.NodeSync) error) error {
 	ch := make(chan *api.NodeSync, 100)
 	c.mu.Lock()
-	if c.refuse != nil {
+	if err := c.refuse; err != nil {
 		c.mu.Unlock()
-		return c.refuse
+		return err
 	}
 	full := &api.NodeSync{Index: c.index, Full: true}
 	for _, a := range c.allocs {
@@ -76,7 +78,10 @@ func (c *cluster) Sync(ctx context.Context, _ *api.NodeSyncRequest, receive func
 	}
 	for {
 		select {
-		case m := <-ch:
+		case m, open := <-ch:
+			if !open {
+				return api.ErrUnavailable
+			}
 			if err := receive(m); err != nil {
 				return err
 			}

@@ -2,12 +2,18 @@ package client
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client/artifact"
+	"github.com/seraihq/serai/client/device"
 	"github.com/seraihq/serai/client/driverset"
 	"github.com/seraihq/serai/client/fingerprint"
+	"github.com/seraihq/serai/client/network"
+	"github.com/seraihq/serai/client/template"
+	"github.com/seraihq/serai/client/users"
 )
 
 // Server is what a client needs of its servers. In one process it is the
@@ -49,8 +55,27 @@ type Config struct {
 	HostVolumes    map[string]*api.HostVolumeInfo
 	MinDynamicPort int // 20000
 	MaxDynamicPort int // 32000
-	NodeMaxAllocs  int // 0: no limit
-	Ineligible     bool
+	// UserMin and UserMax are the users that are handed out to allocations.
+	UserMin, UserMax int // 80000, 89999
+	NodeMaxAllocs    int // 0: no limit
+	Ineligible       bool
+	// Network is what the operator says of the networks of allocations; Logger, Dir,
+	// Node, Store and the functions are filled in.
+	Network network.Config
+	// Devices are what the operator has declared; nil for none.
+	Devices []device.Config
+	// Fetch gives the disk of an allocation of another node when that has ended,
+	// as Archive writes it; nil when other nodes cannot be asked.
+	Fetch func(ctx context.Context, allocID string) (io.ReadCloser, error)
+
+	// Artifacts is what the operator says of artifacts; Logger is filled in.
+	Artifacts artifact.Config
+
+	// Templates is what the operator says of templates.
+	Templates template.Settings
+
+	// FreeDisk lets allocations take more of the disk than they asked for.
+	FreeDisk bool
 
 	MaxKillTimeout    time.Duration // 30 s
 	DisableRemoteExec bool
@@ -59,6 +84,8 @@ type Config struct {
 	// StopTasks ends all tasks, and removes what they left, when Run ends: for
 	// -dev. Otherwise tasks outlive the agent.
 	StopTasks bool
+
+	bootClock func() (boot string, up time.Duration, err error) // for tests
 }
 
 // GC says when finished allocations are collected.
@@ -76,7 +103,12 @@ func (c *Config) defaults() {
 	orText(&c.NodePool, api.NodePoolDefault)
 	or(&c.MinDynamicPort, 20000)
 	or(&c.MaxDynamicPort, 32000)
+	or(&c.UserMin, users.DefaultMin)
+	or(&c.UserMax, users.DefaultMax)
 	or(&c.MaxKillTimeout, 30*time.Second)
+	if c.bootClock == nil {
+		c.bootClock = bootClock
+	}
 	or(&c.GC.Interval, time.Minute)
 	or(&c.GC.ParallelDestroys, 2)
 	or(&c.GC.DiskUsage, 80)

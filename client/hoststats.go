@@ -114,7 +114,7 @@ func hostMemory() (*api.HostMemoryStats, error) {
 
 // hostDisks measures the file systems on block devices, each once.
 func hostDisks() ([]*api.HostDiskStats, error) {
-	table, err := os.ReadFile("/proc/self/mountinfo")
+	table, err := os.ReadFile("/proc/thread-self/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("list mounts: %w", err)
 	}

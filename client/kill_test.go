@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,13 +22,19 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client/artifact/fetch"
 	"github.com/seraihq/serai/client/steps"
 	"github.com/seraihq/serai/drivers/host"
 )
 
+// The first thread stays with the main goroutine, as in a driver's host: tests
+// with drivers in this process would leave it in a container's namespaces.
+func init() { runtime.LockOSThread() }
+
 // The test binary is also the driver host, as the real binary is, and a client
 // agent of its own that can be killed.
 func TestMain(m *testing.M) {
+	fetch.Main(os.Args)
 	if host.Main(os.Args) {
 		return
 	}

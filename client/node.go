@@ -2,14 +2,17 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/driverset"
 	"github.com/seraihq/serai/client/fingerprint"
+	"github.com/seraihq/serai/client/steps"
 	"github.com/seraihq/serai/drivers"
 )
 
@@ -24,6 +27,8 @@ func (c *Client) firstNode() *api.Node {
 		}
 	}
 	reserved := cfg.Reserved
+	// A list that is wrong is told by the fingerprinter of the CPU.
+	reserved.Cpu.ReservedCpuCores, _ = fingerprint.ParseCores(cfg.Fingerprint.ReservedCores)
 	n := &api.Node{
 		ID: c.id.ID, SecretID: api.Sensitive(c.id.SecretID),
 		Datacenter: cfg.Datacenter, Name: name, HTTPAddr: cfg.HTTPAddr, TLSEnabled: cfg.TLSEnabled,
@@ -43,6 +48,8 @@ func (c *Client) firstNode() *api.Node {
 		f.ReservedCPU = int(reserved.Cpu.CpuShares)
 	}
 	fingerprint.Run(fingerprint.All(), &f, n, c.logger)
+	n.NodeResources.Devices = c.devices.Resources()
+	c.offerNetworks(n)
 	if cfg.HTTPAddr != "" {
 		n.Attributes["unique.advertise.address"] = cfg.HTTPAddr
 	}
@@ -54,6 +61,17 @@ func (c *Client) firstNode() *api.Node {
 	statuses, _ := c.drivers.Statuses()
 	setDrivers(n, statuses)
 	return n
+}
+
+// checkVolumes says which host volumes of the configuration cannot be offered.
+func checkVolumes(volumes map[string]*api.HostVolumeInfo) error {
+	var all error
+	for _, name := range slices.Sorted(maps.Keys(volumes)) {
+		if err := steps.CheckVolume(volumes[name].Path); err != nil {
+			all = errors.Join(all, fmt.Errorf("client.host_volume %q: %w", name, err))
+		}
+	}
+	return all
 }
 
 // setDrivers puts what is known of the drivers on a node that nobody shares.
@@ -180,6 +198,7 @@ func (c *Client) contacted(ttl time.Duration) {
 		close(c.lastN.first)
 	}
 	c.lastN.contact = time.Now()
+	c.lastN.heard = c.lastN.contact
 	if ttl > 0 {
 		c.lastN.heartbeat = ttl
 	}

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"os"
 	"strconv"
 	"time"
@@ -28,6 +29,7 @@ func (c *Client) reapLoop(ctx context.Context) {
 		return
 	}
 	for c.reap(); pause(ctx, reapEvery); c.reap() {
+		c.shareCores() // one that began at the very moment of a change
 	}
 }
 
@@ -39,19 +41,26 @@ func (c *Client) reap() {
 		}
 	}
 	if len(gone) > 0 {
-		c.killAll(gone)
+		killAll(gone, c.logger)
 	}
 }
 
-// killAll kills what runs of allocations.
-func (c *Client) killAll(gone []string) {
+// killAll kills what runs of allocations. It is done when twice in a row nothing
+// was found: a list of processes that change while it is read may lack one.
+func killAll(gone []string, logger *slog.Logger) {
+	empty := 0
 	for range reapRounds {
 		pids := processesOf(gone)
 		if len(pids) == 0 {
-			return
+			if empty++; empty == 2 {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+			continue
 		}
+		empty = 0
 		for _, pid := range pids {
-			c.logger.Warn("a process of an ended or unknown allocation still runs: it is killed", "pid", pid)
+			logger.Warn("a process of an ended or unknown allocation still runs: it is killed", "pid", pid)
 			killProcess(pid, gone)
 		}
 	}
@@ -61,10 +70,7 @@ func (c *Client) killAll(gone []string) {
 // these allocations. Drivers name a task's group after its ID, which begins
 // with the allocation's.
 func processesOf(allocs []string) []int {
-	procs, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
+	procs, _ := os.ReadDir("/proc") // after an error it is what was read until then
 	var out []int
 	for _, p := range procs {
 		pid, err := strconv.Atoi(p.Name())

@@ -13,7 +13,8 @@ import (
 )
 
 // measureEvery is the time between the two looks at a task that a CPU
-// percentage needs. Nothing is measured while nobody asks.
+// percentage needs, with drivers that do not remember the last one. Nothing is
+// measured while nobody asks.
 const measureEvery = 200 * time.Millisecond
 
 // AllocStats measures an allocation, or one task of it.
@@ -57,7 +58,8 @@ func (c *Client) AllocStats(ctx context.Context, allocID, task string) (*api.All
 	return out, nil
 }
 
-// measure looks at a task twice; nil when it cannot be measured.
+// measure looks at a task, twice where one look tells no percentages; nil when
+// it cannot be measured.
 func measure(ctx context.Context, d drivers.Driver, id string) *api.TaskResourceUsage {
 	s, ok := drivers.StaterOf(d)
 	if !ok {
@@ -69,8 +71,12 @@ func measure(ctx context.Context, d drivers.Driver, id string) *api.TaskResource
 	if err != nil {
 		return nil
 	}
+	needed := 2
+	if drivers.MeasuresAtOnce(d) {
+		needed = 1
+	}
 	var last *drivers.ResourceUsage
-	for range 2 {
+	for range needed {
 		u, ok := <-ch
 		if !ok || u.Err != nil {
 			break

@@ -66,7 +66,7 @@ func (c *Client) registerLoop(ctx context.Context) {
 			return
 		}
 		wait = retry.wait()
-		if errors.Is(err, api.ErrNotFound) {
+		if registered && errors.Is(err, api.ErrNotFound) {
 			registered, wait = false, 0
 		}
 		level := c.logger.Debug

@@ -22,11 +22,8 @@ import (
 )
 
 func allocExec() *cli.Command {
-	var (
-		pick       choice
-		stdin, tty = true, true
-		escape     = "~"
-	)
+	var pick choice
+	flags := newSessionFlags()
 	return &cli.Command{
 		Name: "exec", Synopsis: "Run a command in a running task", Usage: "[options] <allocation> <command> [<argument>...]",
 		Min: 2, Max: -1, StopAtArgument: true,
@@ -35,20 +32,12 @@ func allocExec() *cli.Command {
 On a terminal, a line that begins with "~." ends the session.`,
 		Define: func(f *cli.Flags) {
 			pick.define(f)
-			f.Bool(&stdin, "i", "Hand standard input to the command. On by default; -i=false turns it off.")
-			f.Bool(&tty, "t", "Give the command a terminal. On by default when standard input and output are terminals.")
-			f.String(&escape, "e", "<character>", "Character that ends the session with a dot after it, at the start of a line; \"none\" for no such character.")
+			flags.define(f)
 		},
 		Complete: completer(api.ContextAllocs),
 		Run: func(ctx context.Context, inv *cli.Invocation) error {
-			if !inv.Flags.Given("t") {
-				tty = cli.IsTerminal(inv.Stdin) && cli.IsTerminal(inv.Stdout)
-			}
-			if tty && !stdin {
-				return cli.Usagef("-t needs -i")
-			}
-			if escape != "none" && len(escape) > 1 {
-				return cli.Usagef("-e takes one character or \"none\"")
+			if err := flags.settle(inv); err != nil {
+				return err
 			}
 			s, err := open(inv)
 			if err != nil {
@@ -61,13 +50,50 @@ On a terminal, a line that begins with "~." ends the session.`,
 			if pick.task, err = pickTask(a, pick.task); err != nil {
 				return err
 			}
-			e := &execSession{s: s, tty: tty, stdin: stdin}
-			if tty && escape != "none" && escape != "" {
-				e.escape = escape[0]
+			words, err := json.Marshal(inv.Args[1:])
+			if err != nil {
+				return err
 			}
-			return e.run(ctx, a, pick.task, inv.Args[1:])
+			e := flags.session(s)
+			return e.run(ctx, api.AllocExec.Endpoint, &api.AllocExecRequest{ID: a.ID, Task: pick.task, Command: string(words), TTY: e.tty})
 		},
 	}
+}
+
+// sessionFlags say how a session is joined to our own streams.
+type sessionFlags struct {
+	stdin, tty bool
+	escape     string
+}
+
+func newSessionFlags() *sessionFlags { return &sessionFlags{stdin: true, tty: true, escape: "~"} }
+
+func (x *sessionFlags) define(f *cli.Flags) {
+	f.Bool(&x.stdin, "i", "Hand standard input to the command. On by default; -i=false turns it off.")
+	f.Bool(&x.tty, "t", "Give the command a terminal. On by default when standard input and output are terminals.")
+	f.String(&x.escape, "e", "<character>", "Character that ends the session with a dot after it, at the start of a line; \"none\" for no such character.")
+}
+
+// settle finds what was left open, and refuses what does not go together.
+func (x *sessionFlags) settle(inv *cli.Invocation) error {
+	if !inv.Flags.Given("t") {
+		x.tty = cli.IsTerminal(inv.Stdin) && cli.IsTerminal(inv.Stdout)
+	}
+	if x.tty && !x.stdin {
+		return cli.Usagef("-t needs -i")
+	}
+	if x.escape != "none" && len(x.escape) > 1 {
+		return cli.Usagef("-e takes one character or \"none\"")
+	}
+	return nil
+}
+
+func (x *sessionFlags) session(s *session) *execSession {
+	e := &execSession{s: s, tty: x.tty, stdin: x.stdin}
+	if x.tty && x.escape != "none" && x.escape != "" {
+		e.escape = x.escape[0]
+	}
+	return e
 }
 
 // execSession is a command that runs in a task, joined to our own streams.
@@ -87,10 +113,11 @@ const heartbeat = 10 * time.Second
 // maxFrame bounds a message from the agent.
 const maxFrame = 8 << 20
 
-func (e *execSession) run(ctx context.Context, a *api.Allocation, task string, command []string) error {
+// run makes the request of an operation that answers with a session.
+func (e *execSession) run(ctx context.Context, op *api.Endpoint, req any) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := e.dial(ctx, a, task, command); err != nil {
+	if err := e.dial(ctx, op, req); err != nil {
 		return err
 	}
 	defer e.conn.CloseNow()
@@ -118,30 +145,26 @@ func (e *execSession) run(ctx context.Context, a *api.Allocation, task string, c
 }
 
 // dial opens the WebSocket of the operation.
-func (e *execSession) dial(ctx context.Context, a *api.Allocation, task string, command []string) error {
-	words, err := json.Marshal(command)
-	if err != nil {
-		return err
-	}
-	r, err := e.s.client.NewRequest(ctx, api.AllocExec.Endpoint, &api.AllocExecRequest{ID: a.ID, Task: task, Command: string(words), TTY: e.tty})
+func (e *execSession) dial(ctx context.Context, op *api.Endpoint, req any) error {
+	r, err := e.s.client.NewRequest(ctx, op, req)
 	if err != nil {
 		return err
 	}
 	conn, resp, err := websocket.Dial(ctx, r.URL.String(), &websocket.DialOptions{HTTPClient: e.s.client.HTTPClient(), HTTPHeader: r.Header})
 	if err != nil {
-		return dialError(resp, err)
+		return dialError(op, resp, err)
 	}
 	conn.SetReadLimit(maxFrame)
 	e.conn = conn
 	return nil
 }
 
-func dialError(resp *http.Response, err error) error {
+func dialError(op *api.Endpoint, resp *http.Response, err error) error {
 	if resp == nil || resp.StatusCode == http.StatusSwitchingProtocols {
 		return fmt.Errorf("%w: exec session: %w", api.ErrUnavailable, err)
 	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-	return &api.ResponseError{Op: "Alloc.Exec", Status: resp.StatusCode, Text: strings.TrimSpace(string(text))}
+	return &api.ResponseError{Op: op.Name, Status: resp.StatusCode, Text: strings.TrimSpace(string(text))}
 }
 
 func (e *execSession) send(ctx context.Context, in *api.ExecInput) error {

@@ -61,12 +61,14 @@ func (s *session) showAllocation(ctx context.Context, a *api.Allocation, o *allo
 	if o.format.Wanted() {
 		return o.format.Write(s.Stdout, a)
 	}
-	s.showAllocationHead(a, o.verbose)
+	s.showAllocationHead(ctx, a, o.verbose)
 	if o.short {
 		s.title("Tasks")
 		s.showTasksShort(a)
 		return nil
 	}
+	s.showReschedules(a, o.verbose)
+	s.showPreempted(ctx, a, o.verbose)
 	s.showAddresses(a)
 	var usage *api.AllocResourceUsage
 	if a.ClientStatus == api.AllocClientRunning {
@@ -82,7 +84,7 @@ func (s *session) showAllocation(ctx context.Context, a *api.Allocation, o *allo
 	return nil
 }
 
-func (s *session) showAllocationHead(a *api.Allocation, verbose bool) {
+func (s *session) showAllocationHead(ctx context.Context, a *api.Allocation, verbose bool) {
 	var p cli.Pairs
 	p.Add("ID", a.ID)
 	p.Add("Eval ID", id(a.EvalID, verbose))
@@ -99,11 +101,15 @@ func (s *session) showAllocationHead(a *api.Allocation, verbose bool) {
 	p.Add("Desired Description", a.DesiredDescription)
 	p.Add("Created", when(nano(a.CreateTime), verbose))
 	p.Add("Modified", when(nano(a.ModifyTime), verbose))
+	if n := a.NetworkStatus; n != nil && n.Address+n.AddressIPv6 != "" {
+		p.Add("Network Address", strings.TrimSpace(n.Address+" "+n.AddressIPv6)+" ("+n.InterfaceName+")")
+	}
 	for _, extra := range [][2]string{{"Deployment ID", a.DeploymentID}, {"Replacement Alloc ID", a.NextAllocation}, {"Previous Alloc ID", a.PreviousAllocation}, {"Reschedule Eval ID", a.FollowupEvalID}} {
 		if extra[1] != "" {
 			p.Add(extra[0], id(extra[1], verbose))
 		}
 	}
+	s.addMoves(ctx, &p, a, verbose)
 	if verbose && a.Metrics != nil {
 		p.Add("Evaluated Nodes", fmt.Sprint(a.Metrics.NodesEvaluated))
 		p.Add("Filtered Nodes", fmt.Sprint(a.Metrics.NodesFiltered))
@@ -203,6 +209,9 @@ func (s *session) showTask(a *api.Allocation, name string, usage *api.AllocResou
 	kind := ""
 	if l := lifecycle(a, name); l != "main" && l != "" {
 		kind = " (" + l + ")"
+	}
+	if state.Suspended {
+		kind += " (suspended)"
 	}
 	s.Printf("\n%s", s.Style.Bold(fmt.Sprintf("Task %q%s is %q", name, kind, state.State)))
 	s.showTaskResources(a, name, usage)

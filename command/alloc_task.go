@@ -192,7 +192,7 @@ func allocStop() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return s.followOrPrint(ctx, resp.EvalID, detach, verbose, true)
+			return s.followOrPrint(ctx, resp.EvalID, detach, verbose, toStart)
 		},
 	}
 }

@@ -125,7 +125,7 @@ func evalStatus() *cli.Command {
 				return err
 			}
 			if monitor {
-				return s.follow(ctx, e.ID, verbose, false)
+				return s.follow(ctx, e.ID, verbose, toDecision)
 			}
 			return s.showEvaluation(ctx, e, &format, verbose)
 		},

@@ -2,9 +2,11 @@ package command
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,10 +30,17 @@ const (
 func newFakeAgent(t *testing.T) *fakeAgent {
 	t.Helper()
 	mux := http.NewServeMux()
-	for path, answer := range fakeAnswers() {
+	answers := fakeAnswers()
+	maps.Copy(answers, fakeWhyAnswers())
+	addShops(answers)
+	for path, answer := range answers {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("X-Nomad-Index", "10")
 			value := answer(r)
+			index := uint64(10)
+			if v, ok := value.(indexed); ok {
+				value, index = v.value, v.index
+			}
+			w.Header().Set("X-Nomad-Index", strconv.FormatUint(index, 10))
 			if text, ok := value.(string); ok && strings.HasPrefix(text, "!") {
 				http.Error(w, strings.TrimPrefix(text, "!"), http.StatusNotFound)
 				return

@@ -15,18 +15,31 @@ import (
 // Exit code of commands that follow an evaluation which could not do all it should.
 const codeNotPlaced = 2
 
-// follower watches an evaluation and the allocations that it made, and shows
-// what becomes of them: redrawn in place on a terminal, as lines otherwise.
+// depth is how far an evaluation is followed.
+type depth int
+
+const (
+	toDecision   depth = iota // until the evaluation is over
+	toStart                   // until its allocations run or are over
+	toDeployment              // until the deployment that it is part of has ended
+	toEnd                     // until nothing of the job is left to run
+)
+
+// follower watches an evaluation, the allocations that it made and their
+// deployment, and shows what becomes of them: redrawn in place on a terminal, as
+// lines otherwise.
 type follower struct {
 	s       *session
 	verbose bool
-	allocs  bool // also wait for the allocations to start
+	depth   depth
 
-	live    *cli.Live
-	eval    *api.Evaluation
-	list    []*api.AllocationListStub
-	seen    map[string]string // allocation → state last shown
-	started time.Time
+	live       *cli.Live
+	eval       *api.Evaluation // nil where only a deployment is followed
+	deployment *api.Deployment // once there is one to follow
+	rollback   bool            // it takes a job back after one that failed
+	list       []*api.AllocationListStub
+	seen       map[string]string // allocation, group or deployment → state last shown
+	started    time.Time
 }
 
 // followWait bounds one blocking query.
@@ -38,20 +51,34 @@ const settleTime = 250 * time.Millisecond
 
 // follow follows an evaluation until all is decided. The error is only an exit
 // code when everything was already shown.
-func (s *session) follow(ctx context.Context, evalID string, verbose, allocs bool) error {
-	f := &follower{s: s, verbose: verbose, allocs: allocs, live: cli.NewLive(s.Invocation), seen: map[string]string{}, started: time.Now()}
-	err := f.run(ctx, evalID)
-	if errors.Is(err, context.Canceled) {
-		s.Errorf("\nNo longer watching; the work goes on. See \"serai eval status %s\".", id(evalID, verbose))
-		return cli.ExitCode(cli.CodeError)
+func (s *session) follow(ctx context.Context, evalID string, verbose bool, how depth) error {
+	f := s.newFollower(verbose, how)
+	return f.end(f.run(ctx, evalID), "serai eval status "+id(evalID, verbose))
+}
+
+func (s *session) newFollower(verbose bool, how depth) *follower {
+	return &follower{s: s, verbose: verbose, depth: how, live: cli.NewLive(s.Invocation), seen: map[string]string{}, started: time.Now()}
+}
+
+// end words an interrupt: nothing but the watching has ended.
+func (f *follower) end(err error, see string) error {
+	if !errors.Is(err, context.Canceled) {
+		return err
 	}
-	return err
+	if d := f.deployment; d != nil {
+		see = "serai deployment status -monitor " + id(d.ID, f.verbose)
+	}
+	f.s.Errorf("\nNo longer watching; the work goes on. See \"%s\".", see)
+	return cli.ExitCode(cli.CodeError)
 }
 
 func (f *follower) run(ctx context.Context, evalID string) error {
 	f.say("==>", "Monitoring evaluation %q", id(evalID, f.verbose))
 	for {
 		if err := f.evaluation(ctx, evalID); err != nil {
+			return err
+		}
+		if err := f.findDeployment(ctx); err != nil {
 			return err
 		}
 		if err := f.allocations(ctx, evalID); err != nil {
@@ -64,6 +91,14 @@ func (f *follower) run(ctx context.Context, evalID string) error {
 		}
 		f.say("==>", "Monitoring next evaluation %q", id(next, f.verbose))
 		evalID = next
+	}
+	if f.deploys() {
+		return f.deployAndTell(ctx, f.deployment.ID)
+	}
+	if f.depth == toEnd {
+		if err := f.jobToEnd(ctx); err != nil {
+			return err
+		}
 	}
 	f.draw(true)
 	return f.outcome(ctx)
@@ -109,18 +144,13 @@ func (f *follower) allocations(ctx context.Context, evalID string) error {
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(list, func(a, b *api.AllocationListStub) int {
-			return strings.Compare(a.Name+a.ID, b.Name+b.ID)
-		})
-		f.list = list
-		f.changes()
-		f.draw(false)
+		f.show(list)
 		if now := f.states(); now != last || last == "" {
 			last, still = now, time.Now()
 		}
 		req.Index, req.Wait = meta.Index, api.Duration(followWait)
 		switch {
-		case !f.allocs || f.over():
+		case f.depth < toStart || f.depth == toEnd || f.deploys() || f.over():
 			return nil
 		case !f.settled():
 		case time.Since(still) >= settleTime:
@@ -129,6 +159,10 @@ func (f *follower) allocations(ctx context.Context, evalID string) error {
 			req.Wait = api.Duration(settleTime - time.Since(still) + time.Millisecond)
 		}
 	}
+}
+
+func sortByName(list []*api.AllocationListStub) {
+	slices.SortFunc(list, func(a, b *api.AllocationListStub) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })
 }
 
 // redrawInterval is how often the live display shows that time goes by.
@@ -209,11 +243,13 @@ func (f *follower) changes() {
 			continue // between the end of a task and the start of the next
 		}
 		f.seen[a.ID] = state
+		older := f.eval != nil && a.CreateIndex < f.eval.CreateIndex
 		switch {
+		case !known && older && a.DeploymentStatus.IsHealthy(): // of an earlier step of the deployment
 		case !known && a.DesiredStatus == api.AllocDesiredRun:
 			verb := "created"
-			if a.CreateIndex < f.eval.CreateIndex {
-				verb = "modified" // it was there before: updated in place
+			if older {
+				verb = "modified" // updated in place
 			}
 			f.say("   ", "Allocation %q %s: node %q, group %q", id(a.ID, f.verbose), verb, id(a.NodeID, f.verbose), a.TaskGroup)
 			if a.ClientStatus == api.AllocClientPending {
@@ -236,7 +272,7 @@ func allocationState(a *api.AllocationListStub) string {
 		text = "restarting"
 	}
 	if text == api.AllocClientRunning || text == api.AllocClientComplete {
-		return text
+		return text + health(a)
 	}
 	for _, name := range sorted(a.TaskStates) {
 		t := a.TaskStates[name]
@@ -245,6 +281,17 @@ func allocationState(a *api.AllocationListStub) string {
 		}
 	}
 	return text
+}
+
+// health words what an allocation's deployment knows of it.
+func health(a *api.AllocationListStub) string {
+	switch s := a.DeploymentStatus; {
+	case s.IsHealthy():
+		return " and healthy"
+	case s.IsUnhealthy():
+		return ", not healthy"
+	}
+	return ""
 }
 
 // eventLine words the event that explains a task's state: the last, or before
@@ -285,18 +332,25 @@ func (f *follower) draw(last bool) {
 	head := fmt.Sprintf("%s Evaluation %s of %s: %s  %s", style.Bold("==>"), id(f.eval.ID, f.verbose), trigger(f.eval),
 		style.Status(f.eval.Status), style.Dim(time.Since(f.started).Round(100*time.Millisecond).String()))
 	_, rows := f.live.Size()
-	lines := []string{head}
-	for i, a := range f.list {
-		if room := rows - 4; i >= room && len(f.list) > room+1 {
-			lines = append(lines, style.Dim(fmt.Sprintf("    … and %s", count(len(f.list)-i, "more allocation"))))
-			break
-		}
-		lines = append(lines, fmt.Sprintf("    %s %s  %-*s  on %s  %s", mark(style, a), id(a.ID, f.verbose), f.nameWidth(), shortName(a), nodeName(a), style.Status(allocationState(a))))
-	}
-	if !last && f.allocs && len(f.list) > 0 && !f.settled() {
+	lines := append([]string{head}, f.allocationLines(rows-4)...)
+	if !last && f.depth >= toStart && len(f.list) > 0 && (f.depth == toEnd || !f.settled()) {
 		lines = append(lines, style.Dim("    Ctrl-C stops watching, not the job."))
 	}
 	f.live.Draw(lines)
+}
+
+// allocationLines are the lines of the live display for the allocations; room is
+// how many there may be.
+func (f *follower) allocationLines(room int) []string {
+	style := f.s.Style
+	var lines []string
+	for i, a := range f.list {
+		if i >= room && len(f.list) > room+1 {
+			return append(lines, style.Dim(fmt.Sprintf("    … and %s", count(len(f.list)-i, "more allocation"))))
+		}
+		lines = append(lines, fmt.Sprintf("    %s %s  %-*s  on %s  %s", f.mark(a), id(a.ID, f.verbose), f.nameWidth(), shortName(a), nodeName(a), style.Status(allocationState(a))))
+	}
+	return lines
 }
 
 func (f *follower) nameWidth() int {
@@ -317,10 +371,15 @@ func nodeName(a *api.AllocationListStub) string {
 	return id(a.NodeID, false)
 }
 
-func mark(style cli.Style, a *api.AllocationListStub) string {
+// mark shows at a glance whether an allocation is well, is not, or is on its way.
+func (f *follower) mark(a *api.AllocationListStub) string {
+	style := f.s.Style
 	switch a.ClientStatus {
 	case api.AllocClientRunning, api.AllocClientComplete:
-		if !restarting(a) {
+		if a.DeploymentStatus.IsUnhealthy() {
+			return style.Red("✗")
+		}
+		if !restarting(a) && (f.deployment == nil || a.DeploymentStatus.IsHealthy()) {
 			return style.Green("✓")
 		}
 	case api.AllocClientFailed, api.AllocClientLost:

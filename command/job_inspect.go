@@ -204,7 +204,7 @@ func jobRevert() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return s.followOrPrint(ctx, resp.EvalID, detach, verbose, true)
+			return s.followOrPrint(ctx, resp.EvalID, detach, verbose, toDeployment)
 		},
 	}
 }

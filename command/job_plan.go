@@ -23,8 +23,10 @@ func jobPlan() *cli.Command {
 		showDiff            = true
 	)
 	return &cli.Command{
-		Name: "plan", Synopsis: "Show what running a job would change", Usage: "[options] <path>", Min: 1, Max: 1,
+		Name: "plan", Synopsis: "Show what running a job would change", Usage: "[options] <path>...", Min: 1, Max: -1,
 		Help: `Asks the scheduler what it would do with the job in a job file, without doing it: the differences to the running version, and what would be placed, changed and stopped.
+
+Several files are one plan: the jobs are looked at in their order, and each finds what those before it leave.
 
 The exit code is 0 when no allocation would be created or destroyed, 1 when some would, and 255 when there was an error.`,
 		Define: func(f *cli.Flags) {
@@ -36,6 +38,9 @@ The exit code is 0 when no allocation would be created or destroyed, 1 when some
 		},
 		Run: func(ctx context.Context, inv *cli.Invocation) error {
 			format.JSON = jsonOutput
+			if len(inv.Args) > 1 {
+				return planJobs(ctx, inv, &file, &format, showDiff, verbose)
+			}
 			plan, job, err := planJob(ctx, inv, &file, showDiff)
 			if err != nil {
 				return &cli.Exit{Code: codePlanError, Err: err}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/command/cli"
@@ -21,7 +22,7 @@ func jobRun() *cli.Command {
 		Name: "run", Synopsis: "Submit a job, new or changed, and follow it", Usage: "[options] <path>", Min: 1, Max: 1,
 		Help: `Submits the job in a job file: starts it, or changes it to what the file says. The path "-" reads standard input; an http address is fetched.
 
-The command follows the evaluation and the allocations until they run, have finished or have failed, and tells what went wrong. Its exit code is 0 when all is well, 1 for an error and 2 when something could not be placed or failed.`,
+The command follows the evaluation and the allocations until they run, have finished or have failed, and a deployment to its end; where canaries wait to be promoted it says how, and goes on watching. It tells what went wrong. Its exit code is 0 when all is well, 1 for an error and 2 when something could not be placed or failed.`,
 		Define: func(f *cli.Flags) {
 			file.define(f)
 			f.Index(&checkIndex, "check-index", "<index>", "Submit only if the job's modify index is still this one, as \"job plan\" shows it; 0 = only if the job does not exist.")
@@ -67,8 +68,8 @@ The command follows the evaluation and the allocations until they run, have fini
 func (s *session) registered(ctx context.Context, job *api.Job, resp api.JobRegisterResponse, detach, verbose bool) error {
 	if resp.EvalID == "" {
 		s.Printf("Job registration successful")
-		if job.IsPeriodic() || job.IsParameterized() {
-			s.Printf("The job is a template: nothing runs until it is launched.")
+		if text := templateHint(job, time.Now()); text != "" {
+			s.Printf("%s", text)
 		}
 		return nil
 	}
@@ -76,7 +77,7 @@ func (s *session) registered(ctx context.Context, job *api.Job, resp api.JobRegi
 		s.Printf("Job registration successful\nEvaluation ID: %s\nJob Modify Index: %d", resp.EvalID, resp.JobModifyIndex)
 		return nil
 	}
-	return s.follow(ctx, resp.EvalID, verbose, true)
+	return s.follow(ctx, resp.EvalID, verbose, toDeployment)
 }
 
 func jobValidate() *cli.Command {

@@ -54,7 +54,7 @@ func jobScale() *cli.Command {
 				inv.Printf("Evaluation ID: %s", resp.EvalID)
 				return nil
 			}
-			return s.followOrPrint(ctx, resp.EvalID, false, verbose, true)
+			return s.followOrPrint(ctx, resp.EvalID, false, verbose, toDeployment)
 		},
 	}
 }

@@ -28,7 +28,7 @@ func jobStatus() *cli.Command {
 	var o jobStatusOptions
 	return &cli.Command{
 		Name: "status", Synopsis: "Show jobs, or one job with its allocations", Usage: "[options] [<job>]", Max: 1,
-		Help:     `Without an argument, lists the jobs. With the ID of a job or the beginning of it, shows the job: its groups, why something is not placed, and its allocations.`,
+		Help:     `Without an argument, lists the jobs. With the ID of a job or the beginning of it, shows the job: its groups, why something is not placed, its newest deployment and its allocations; of a periodic or parameterized job its children.`,
 		Define:   o.define,
 		Complete: completer(api.ContextJobs),
 		Run: func(ctx context.Context, inv *cli.Invocation) error {
@@ -114,6 +114,7 @@ func (s *session) showJob(ctx context.Context, stub *api.JobListStub, o *jobStat
 	p.Add("Status", s.Style.Status(jobState(job.Status, job.Stop)))
 	p.Add("Periodic", fmt.Sprint(job.IsPeriodic()))
 	p.Add("Parameterized", fmt.Sprint(job.IsParameterized()))
+	addTemplate(&p, job)
 	if job.VersionTag != nil {
 		p.Add("Version Tag", job.VersionTag.Name)
 	}
@@ -129,10 +130,13 @@ func (s *session) showJob(ctx context.Context, stub *api.JobListStub, o *jobStat
 	if o.short {
 		return nil
 	}
-	return s.showJobParts(ctx, stub, o)
+	return s.showJobParts(ctx, stub, job, o)
 }
 
-func (s *session) showJobParts(ctx context.Context, stub *api.JobListStub, o *jobStatusOptions) error {
+func (s *session) showJobParts(ctx context.Context, stub *api.JobListStub, job *api.Job, o *jobStatusOptions) error {
+	if job.IsPeriodic() || job.IsParameterized() {
+		return s.showChildren(ctx, stub, job)
+	}
 	summary, err := call(ctx, s, api.JobSummaryOf, on(stub))
 	if err != nil {
 		return err
@@ -155,6 +159,7 @@ func (s *session) showJobParts(ctx context.Context, stub *api.JobListStub, o *jo
 	if err != nil {
 		return err
 	}
+	s.showFuture(evals, allocs, o.verbose)
 	s.title("Allocations")
 	s.showAllocations(allocs, false, o.verbose)
 	return nil
@@ -166,12 +171,6 @@ func (s *session) title(text string) { s.Printf("\n%s", s.Style.Bold(text)) }
 func (s *session) showSummary(summary *api.JobSummary) {
 	if summary == nil {
 		return
-	}
-	if c := summary.Children; c != nil && c.Pending+c.Running+c.Dead > 0 {
-		s.title("Children Job Summary")
-		t := cli.NewTable("Pending", "Running", "Dead")
-		t.Row(fmt.Sprint(c.Pending), fmt.Sprint(c.Running), fmt.Sprint(c.Dead))
-		t.Write(s.Stdout, s.Style)
 	}
 	s.title("Summary")
 	t := cli.NewTable("Task Group", "Queued", "Starting", "Running", "Failed", "Complete", "Lost", "Unknown")

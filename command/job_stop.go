@@ -47,7 +47,7 @@ func jobStop() *cli.Command {
 				if err != nil {
 					return fmt.Errorf("stop job %q: %w", job.ID, err)
 				}
-				if err := s.followOrPrint(ctx, resp.EvalID, detach, verbose, false); err != nil {
+				if err := s.followOrPrint(ctx, resp.EvalID, detach, verbose, toDecision); err != nil {
 					return err
 				}
 			}
@@ -57,7 +57,7 @@ func jobStop() *cli.Command {
 }
 
 // followOrPrint follows an evaluation, or with -detach prints its ID.
-func (s *session) followOrPrint(ctx context.Context, evalID string, detach, verbose, allocs bool) error {
+func (s *session) followOrPrint(ctx context.Context, evalID string, detach, verbose bool, how depth) error {
 	switch {
 	case evalID == "":
 		return nil
@@ -65,7 +65,7 @@ func (s *session) followOrPrint(ctx context.Context, evalID string, detach, verb
 		s.Printf("%s", evalID)
 		return nil
 	}
-	return s.follow(ctx, evalID, verbose, allocs)
+	return s.follow(ctx, evalID, verbose, how)
 }
 
 func jobStart() *cli.Command {
@@ -117,7 +117,7 @@ func (s *session) startJob(ctx context.Context, prefix string, detach, verbose b
 	if err != nil {
 		return fmt.Errorf("start job %q: %w", job.ID, err)
 	}
-	return s.followOrPrint(ctx, resp.EvalID, detach, verbose, true)
+	return s.followOrPrint(ctx, resp.EvalID, detach, verbose, toDeployment)
 }
 
 func jobEval() *cli.Command {
@@ -147,7 +147,7 @@ func jobEval() *cli.Command {
 				inv.Printf("Created eval ID: %q", resp.EvalID)
 				return nil
 			}
-			return s.follow(ctx, resp.EvalID, verbose, true)
+			return s.follow(ctx, resp.EvalID, verbose, toStart)
 		},
 	}
 }

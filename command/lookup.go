@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seraihq/serai/api"
@@ -33,8 +34,11 @@ func (s *session) job(ctx context.Context, prefix string) (*api.JobListStub, err
 			exact = append(exact, j)
 		}
 	}
-	if len(exact) > 0 {
+	switch {
+	case len(exact) > 0:
 		jobs = exact
+	case len(jobs) > 1:
+		jobs = withoutChildren(jobs)
 	}
 	switch len(jobs) {
 	case 0:
@@ -47,6 +51,17 @@ func (s *session) job(ctx context.Context, prefix string) (*api.JobListStub, err
 		t.Row(j.ID, j.Namespace, j.Type, j.Status)
 	}
 	return nil, ambiguous("jobs", prefix, t)
+}
+
+// withoutChildren drops the jobs whose parent is in the list too.
+func withoutChildren(jobs []*api.JobListStub) []*api.JobListStub {
+	known := map[api.NamespacedID]bool{}
+	for _, j := range jobs {
+		known[api.NamespacedID{Namespace: j.Namespace, ID: j.ID}] = true
+	}
+	return slices.DeleteFunc(jobs, func(j *api.JobListStub) bool {
+		return known[api.NamespacedID{Namespace: j.Namespace, ID: j.ParentID}]
+	})
 }
 
 // on is a job's request for an operation on it.

@@ -189,11 +189,17 @@ func (s *session) showNodeHead(n *api.Node, stats *api.HostStats, verbose bool) 
 	p.Add("Node Pool", n.NodePool)
 	p.Add("Class", n.NodeClass)
 	p.Add("DC", n.Datacenter)
-	p.Add("Drain", fmt.Sprint(n.Drain))
+	p.Add("Drain", drainStatus(n))
 	p.Add("Eligibility", s.Style.Status(n.SchedulingEligibility))
 	p.Add("Status", s.Style.Status(n.Status))
 	if n.StatusDescription != "" {
 		p.Add("Status Description", n.StatusDescription)
+	}
+	if n.Status != api.NodeStatusReady && n.StatusUpdatedAt > 0 {
+		p.Add("Status Since", when(time.Unix(n.StatusUpdatedAt, 0), verbose))
+	}
+	if text := lastDrain(n, verbose); text != "" {
+		p.Add("Last Drain", text)
 	}
 	p.Add("Host Volumes", strings.Join(sorted(n.HostVolumes), ","))
 	p.Add("Host Networks", strings.Join(sorted(n.HostNetworks), ","))
@@ -217,6 +223,27 @@ func (s *session) showNodeHead(n *api.Node, stats *api.HostStats, verbose bool) 
 		}
 		t.Write(s.Stdout, s.Style)
 	}
+}
+
+// drainStatus says whether a node is being drained, and how.
+func drainStatus(n *api.Node) string {
+	if n.DrainStrategy == nil {
+		return fmt.Sprint(n.Drain)
+	}
+	return "true; " + drainWords(n)
+}
+
+// lastDrain words how a node's last drain ended, or how it goes.
+func lastDrain(n *api.Node, verbose bool) string {
+	d := n.LastDrain
+	if d == nil {
+		return ""
+	}
+	text := d.Status + ", started " + when(d.StartedAt, verbose)
+	if message := d.Meta["message"]; message != "" {
+		text += ": " + message
+	}
+	return text
 }
 
 func driverStatus(n *api.Node) string {

@@ -30,15 +30,18 @@ func (f *follower) outcome(ctx context.Context) error {
 		f.s.Printf("\nThe evaluation is %s: %s", f.eval.Status, f.eval.StatusDescription)
 	}
 	for _, a := range f.list {
-		if f.allocs && a.DesiredStatus == api.AllocDesiredRun && (a.ClientStatus == api.AllocClientFailed || a.ClientStatus == api.AllocClientLost) {
+		if f.depth >= toStart && a.DesiredStatus == api.AllocDesiredRun && a.NextAllocation == "" && (a.ClientStatus == api.AllocClientFailed || a.ClientStatus == api.AllocClientLost) {
 			ok = false
 			f.failure(ctx, a)
 		}
 	}
+	if d := f.deployment; d != nil && d.Active() && !ok {
+		f.s.Printf("\nThe deployment goes on when it can. See: serai deployment status -monitor %s", id(d.ID, f.verbose))
+	}
 	if !ok {
 		return cli.ExitCode(codeNotPlaced)
 	}
-	if f.allocs && len(f.list) == 0 {
+	if f.depth >= toStart && len(f.list) == 0 {
 		f.s.Printf("Nothing had to be placed or changed.")
 	}
 	return nil
@@ -51,13 +54,17 @@ const maxFailureEvents = 5
 // the end of their error output.
 func (f *follower) failure(ctx context.Context, a *api.AllocationListStub) {
 	style := f.s.Style
-	f.s.Printf("\n%s", style.Bold(fmt.Sprintf("Allocation %q (group %q) %s on node %q", id(a.ID, f.verbose), a.TaskGroup, a.ClientStatus, nodeName(a))))
+	state := a.ClientStatus
+	if state == api.AllocClientRunning {
+		state = "runs and is not healthy"
+	}
+	f.s.Printf("\n%s", style.Bold(fmt.Sprintf("Allocation %q (group %q) %s on node %q", id(a.ID, f.verbose), a.TaskGroup, state, nodeName(a))))
 	if a.ClientDescription != "" {
 		f.s.Printf("  %s", a.ClientDescription)
 	}
 	for _, name := range sorted(a.TaskStates) {
 		t := a.TaskStates[name]
-		if !t.Failed {
+		if !t.Failed && anyFailed(a) {
 			continue
 		}
 		f.s.Printf("  Task %q:", name)
@@ -73,6 +80,16 @@ func (f *follower) failure(ctx context.Context, a *api.AllocationListStub) {
 		f.s.lastErrors(ctx, a.ID, name)
 	}
 	f.s.Printf("  See also: serai alloc status %s; serai alloc logs -stderr %s", id(a.ID, f.verbose), id(a.ID, f.verbose))
+}
+
+// anyFailed says whether one of an allocation's tasks has failed for good.
+func anyFailed(a *api.AllocationListStub) bool {
+	for _, t := range a.TaskStates {
+		if t.Failed {
+			return true
+		}
+	}
+	return false
 }
 
 // lastErrors prints the end of a task's error output, when there is any.

@@ -114,6 +114,14 @@ func count(n int, noun string) string {
 	return strconv.Itoa(n) + " " + noun + "s"
 }
 
+// plural words a number of things whose plural is not made with an s.
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + more
+}
+
 // newestFirst sorts allocations by when they were made, newest first.
 func newestFirst(allocs []*api.AllocationListStub) {
 	slices.SortStableFunc(allocs, func(a, b *api.AllocationListStub) int {

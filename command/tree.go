@@ -5,17 +5,18 @@ import "github.com/seraihq/serai/command/cli"
 // root lists every command.
 func root() *cli.Command {
 	top := []*cli.Command{
-		group("job", "Run, change and look at jobs", append([]*cli.Command{
-			jobRun(), jobPlan(), jobStatus(), jobStop(), jobStart(), jobRestart(), jobInspect(), jobHistory(), jobRevert(),
-			jobValidate(), jobInit(), jobAllocs(), jobDeployments(), jobEval(), jobScale(), jobScalingEvents(),
+		group("job", "Run, change and look at jobs",
+			jobRun(), jobPlan(), jobWhy(), jobStatus(), jobStop(), jobStart(), jobRestart(), jobInspect(), jobHistory(), jobRevert(), jobPromote(),
+			jobValidate(), jobInit(), jobAllocs(), jobDeployments(), jobEval(), jobScale(), jobScalingEvents(), jobDispatch(), jobAction(),
+			group("periodic", "Act on periodic jobs", jobPeriodicForce()),
 			group("tag", "Name versions of a job", jobTagApply(), jobTagUnset()),
-		}, refused("dispatch", "periodic", "promote", "action")...)...),
+		),
 		group("alloc", "Look at allocations and act on their tasks", append([]*cli.Command{
-			allocStatus(), allocLogs(), allocExec(), allocFS(), allocRestart(), allocSignal(), allocStop(),
+			allocStatus(), allocWhy(), allocLogs(), allocExec(), allocFS(), allocRestart(), allocSignal(), allocSuspend(), allocResume(), allocCheckpoint(), allocRestore(), allocStop(),
 		}, refused("checks", "pause")...)...),
-		group("eval", "Look at evaluations", append([]*cli.Command{evalList(), evalStatus()}, refused("delete")...)...),
-		group("deployment", "Look at deployments", append([]*cli.Command{deploymentList(), deploymentStatus()},
-			refused("fail", "pause", "promote", "resume", "unblock")...)...),
+		group("eval", "Look at evaluations", evalList(), evalStatus(), evalDelete()),
+		group("deployment", "Look at deployments and act on them", deploymentList(), deploymentStatus(), deploymentPromote(),
+			deploymentPause(), deploymentResume(), deploymentFail(), deploymentUnblock()),
 		nodeGroup(),
 		group("namespace", "Separate jobs of different owners", namespaceList(), namespaceRead("status", "Show a namespace", false),
 			namespaceRead("inspect", "Show a namespace as JSON", true), namespaceApply(), namespaceDelete()),
@@ -24,7 +25,7 @@ func root() *cli.Command {
 		operatorGroup(),
 		group("system", "Act on the whole cluster", systemGC(), group("reconcile", "Bring derived state up to date", systemReconcileSummaries())),
 		group("config", "Check configuration", configValidate()),
-		agentCommand(), agentInfo(), status(), monitor(), ui(), versionCommand(), completion(), format(),
+		agentCommand(), agentInfo(), status(), monitor(), ui(), simCommand(), versionCommand(), completion(), format(),
 	}
 	top = append(top, shortcuts()...)
 	top = append(top, refused(notBuilt...)...)
@@ -46,10 +47,10 @@ func group(name, synopsis string, commands ...*cli.Command) *cli.Command {
 
 func nodeGroup() *cli.Command {
 	return group("node", "Look at nodes and act on them", append([]*cli.Command{
-		nodeStatus(), nodeEligibility(), nodePurge(),
+		nodeStatus(), nodeDrain(), nodeEligibility(), nodePurge(),
 		group("pool", "Divide nodes into pools", nodePoolList(), nodePoolInfo(), nodePoolApply(), nodePoolDelete(), nodePoolJobs(), nodePoolNodes(), nodePoolInit()),
-		group("meta", "Look at the meta of a node", append([]*cli.Command{nodeMetaRead()}, refused("apply")...)...),
-	}, refused("drain", "config", "identity", "intro")...)...)
+		group("meta", "Look at the meta of a node and change it", nodeMetaRead(), nodeMetaApply()),
+	}, refused("config", "identity", "intro")...)...)
 }
 
 func operatorGroup() *cli.Command {
@@ -64,7 +65,7 @@ func operatorGroup() *cli.Command {
 // shortcuts are the commands at the top that stand for others. The first line
 // are the ones that people type; the others are Nomad's old names.
 func shortcuts() []*cli.Command {
-	list := []*cli.Command{jobRun(), jobPlan(), jobStop(), jobStart(), jobInspect(), jobValidate(), jobInit(), allocLogs(), allocExec(), allocFS()}
+	list := []*cli.Command{jobRun(), jobPlan(), jobStop(), jobStart(), jobInspect(), jobValidate(), jobInit(), allocLogs(), allocExec(), allocFS(), jobAction()}
 	for _, c := range list {
 		parent := "job "
 		switch c.Name {
@@ -74,7 +75,7 @@ func shortcuts() []*cli.Command {
 		c.Synopsis = "Short for \"" + parent + c.Name + "\""
 	}
 	for name, c := range map[string]*cli.Command{
-		"alloc-status": allocStatus(), "eval-status": evalStatus(), "node-status": nodeStatus(), "server-members": serverMembers(),
+		"alloc-status": allocStatus(), "eval-status": evalStatus(), "node-status": nodeStatus(), "node-drain": nodeDrain(), "server-members": serverMembers(),
 	} {
 		c.Name, c.Hidden = name, true
 		list = append(list, c)

@@ -86,6 +86,36 @@ type Networker interface {
 	DestroyNetwork(ctx context.Context, allocID string, spec *NetworkIsolation) error
 }
 
+// Suspender is a driver that can stop a task from running for a while, without its noticing (Abilities.Suspend).
+type Suspender interface {
+	// Suspend returns when nothing of the task runs. The task keeps its memory, files and connections; it stays suspended when the driver's
+	// process ends. To suspend it again is not an error. Stop, and Destroy with force, end a suspended task as any other.
+	Suspend(ctx context.Context, id string) error
+	// Resume lets it run on; a task that runs is not an error.
+	Resume(ctx context.Context, id string) error
+}
+
+// Checkpointer is a driver that can write what a task is in the middle of to files, and start a task from there (Abilities.Checkpoint).
+type Checkpointer interface {
+	// Checkpoint writes the task's processes to dir, an empty directory beneath the task's AllocDir that only the agent can reach. The task
+	// runs on; one that is suspended is refused. An error that matches ErrUnsupported says what the node lacks.
+	Checkpoint(ctx context.Context, id, dir string) error
+	// Restore is Start, but from what Checkpoint wrote for a task of the same configuration.
+	Restore(ctx context.Context, task *TaskConfig, dir string) (*TaskHandle, error)
+}
+
+// SuspenderOf returns d as a Suspender when it can suspend tasks.
+func SuspenderOf(d Driver) (Suspender, bool) {
+	s, ok := d.(Suspender)
+	return s, ok && d.Info().Abilities.Suspend
+}
+
+// CheckpointerOf returns d as a Checkpointer when it can write tasks to files.
+func CheckpointerOf(d Driver) (Checkpointer, bool) {
+	c, ok := d.(Checkpointer)
+	return c, ok && d.Info().Abilities.Checkpoint
+}
+
 // SignalerOf returns d as a Signaler when it can signal. Ask this rather than asserting the type: a driver on the other side of a plugin
 // connection has every method and only its Info says which ones work.
 func SignalerOf(d Driver) (Signaler, bool) {

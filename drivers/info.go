@@ -27,8 +27,13 @@ type Abilities struct {
 	Mounts bool
 	// DisableLogCollection: it ships logs itself; StdoutPath and StderrPath are not read.
 	DisableLogCollection bool
-	// DynamicUsers: it accepts numeric users that have no entry in the password file.
+	// DynamicUsers: a task whose job names no user may be given one of the range that the agent hands out: a user of the allocation alone, without an
+	// entry in the password file. TaskConfig.User is then its number, or "nomad-" and its number for external drivers.
 	DynamicUsers bool
+	// Suspend: it implements Suspender.
+	Suspend bool
+	// Checkpoint: it implements Checkpointer. Whether that works on a node can also depend on what is installed there.
+	Checkpoint bool
 }
 
 // FSIsolation is how the task's view of the file system is built.

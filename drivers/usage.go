@@ -67,7 +67,14 @@ const (
 	MeasuredKernelMaxUsage = "Kernel Max Usage"
 )
 
-// Usage takes one measurement. Percentages are then 0: follow Stats for those.
+// MeasuresAtOnce is whether the first measurement of d's Stats has percentages too, over the time since the last look at the task or since its
+// start. Other drivers need two measurements.
+func MeasuresAtOnce(d Driver) bool {
+	m, ok := d.(interface{ MeasuresAtOnce() bool })
+	return ok && m.MeasuresAtOnce()
+}
+
+// Usage takes one measurement. Percentages are then 0 unless the driver MeasuresAtOnce: follow Stats for those.
 func Usage(ctx context.Context, s Stater, id string) (ResourceUsage, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -295,9 +295,8 @@ func TestBlocksThatComeLater(t *testing.T) {
 	t.Parallel()
 	a := shared(t)
 	refused := map[string]string{
-		"artifact": "artifact {\n source = \"https://example.com/x\"\n}",
-		"template": "template {\n data = \"x\"\n destination = \"local/x\"\n}",
 		"vault":    "vault {\n role = \"r\"\n}",
+		"schedule": "schedule {\n cron {\n start = \"0 30 11 * * * *\"\n end = \"30 13\"\n}\n}",
 	}
 	for block, text := range refused {
 		id := a.jobID(t)
@@ -308,12 +307,12 @@ func TestBlocksThatComeLater(t *testing.T) {
 	}
 	id := a.jobID(t)
 	r := a.cli(t, "job", "run", "-detach", jobFile(t, oneGroup(id, "service",
-		"update {\n max_parallel = 1\n canary = 1\n}", "service {\n name = \"web\"\n provider = \"nomad\"\n}", "affinity {\n attribute = \"${node.datacenter}\"\n value = \"dc1\"\n}",
+		"service {\n name = \"web\"\n provider = \"nomad\"\n}",
 		shell("t", "exec sleep 600"))))
 	if r.code != 0 || !strings.Contains(strings.ToLower(r.all()), "warning") {
 		t.Errorf("a job with refining blocks: %v; want a warning", r)
 	}
-	for _, block := range []string{"update", "service", "affinity"} {
+	for _, block := range []string{"service"} {
 		if !strings.Contains(r.all(), block) {
 			t.Errorf("no warning names %s: %v", block, r)
 		}

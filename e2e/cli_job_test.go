@@ -373,12 +373,6 @@ func TestJobReadCommands(t *testing.T) {
 			t.Errorf("stop of no job: %v", r)
 		}
 	})
-	t.Run("periodic is refused clearly", func(t *testing.T) {
-		r := a.cli(t, "job", "periodic", "force", id)
-		if r.code != 1 || !strings.Contains(r.all(), "periodic") {
-			t.Errorf("%v", r)
-		}
-	})
 }
 
 func TestJobInitAndFmt(t *testing.T) {

@@ -297,6 +297,10 @@ func TestStateIsWholeAfterRestart(t *testing.T) {
 	s := a.waitOne(t, id, "running")
 	a.register(t, strings.Replace(hcl, "type =", "priority = 70\n type =", 1))
 	a.waitAllocs(t, id, "version 1", func(s stubs) bool { return len(s) == 1 && s[0].JobVersion == 1 })
+	eventually(t, "version 1 is stable", func() (bool, string) {
+		j, _, err := a.nomad.Jobs().Info(id, nil)
+		return err == nil && *j.Version == 1 && *j.Stable, fmt.Sprint(j, err)
+	})
 	if r := a.do(t, "PUT", "/v1/namespace/kept", map[string]string{"Name": "kept", "Description": "d"}); r.status != 200 {
 		t.Fatalf("namespace: %d %s", r.status, r.body)
 	}

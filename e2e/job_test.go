@@ -58,10 +58,22 @@ func escape(script string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(script)
 }
 
-// oneGroup is a job of one group.
+// oneGroup is a job of one group. A service that says nothing of updates is
+// deployed at once, so that no test waits for what it is not about.
 func oneGroup(id, kind string, body ...string) string {
-	return fmt.Sprintf("job %q {\n type = %q\n group \"g\" {\n%s\n}\n}\n", id, kind, strings.Join(body, "\n"))
+	text := strings.Join(body, "\n")
+	if kind == "service" && !strings.Contains(text, "update {") {
+		text = atOnce + text
+	}
+	return fmt.Sprintf("job %q {\n type = %q\n group \"g\" {\n%s\n}\n}\n", id, kind, text)
 }
+
+// atOnce makes a deployment of a group end as soon as its tasks run.
+const atOnce = `update {
+  max_parallel     = 10
+  min_healthy_time = "0s"
+}
+`
 
 // noRestart makes a group fail at once.
 const noRestart = `restart {

@@ -121,10 +121,10 @@ func TestNomadClientJobs(t *testing.T) {
 	if eval, _, err := jobs.ForceEvaluate(id, nil); err != nil || len(eval) != 36 {
 		t.Errorf("evaluate: %q %v", eval, err)
 	}
-	if deployments, _, err := jobs.Deployments(id, true, nil); err != nil || len(deployments) != 0 {
+	if deployments, _, err := jobs.Deployments(id, true, nil); err != nil || len(deployments) == 0 {
 		t.Errorf("deployments: %v %v", deployments, err)
 	}
-	if latest, _, err := jobs.LatestDeployment(id, nil); err != nil || latest != nil {
+	if latest, _, err := jobs.LatestDeployment(id, nil); err != nil || latest == nil || latest.JobID != id {
 		t.Errorf("latest deployment: %v %v", latest, err)
 	}
 	evals, _, err := jobs.Evaluations(id, nil)

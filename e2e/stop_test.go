@@ -217,9 +217,7 @@ func TestJobsThatComeLaterAreRefused(t *testing.T) {
 	t.Parallel()
 	a := shared(t)
 	for name, block := range map[string]string{
-		"periodic":      "periodic {\n cron = \"*/5 * * * *\"\n}",
-		"parameterized": "parameterized {\n}",
-		"multiregion":   "multiregion {\n region \"a\" {}\n}",
+		"multiregion": "multiregion {\n region \"a\" {}\n}",
 	} {
 		id := a.jobID(t)
 		r := a.cli(t, "job", "run", "-detach", jobFile(t, strings.Replace(oneGroup(id, "batch", shell("t", "true")), "type =", block+"\n type =", 1)))

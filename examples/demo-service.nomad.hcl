@@ -4,6 +4,11 @@ job "demo-service" {
   group "clock" {
     count = 1
 
+    # Healthy is what has run for so long.
+    update {
+      min_healthy_time = "1s"
+    }
+
     task "clock" {
       driver = "raw_exec"
 

@@ -6,6 +6,14 @@ job "demo-web" {
   group "web" {
     count = 2
 
+    # A new version replaces one instance at a time, and goes back to the one
+    # before when an instance is not well for a second.
+    update {
+      max_parallel     = 1
+      min_healthy_time = "1s"
+      auto_revert      = true
+    }
+
     network {
       port "http" {}
     }

@@ -91,6 +91,32 @@ for _ in $(seq 100); do
 done
 show alloc logs -job demo-report
 
+# Containers, isolated processes and Java side by side, where the node has what they need.
+missing=
+for driver in container exec java; do
+  for _ in $(seq 20); do # Java is looked for when the agent is up
+    "$serai" node status -self 2>/dev/null | grep '^Driver Status' | grep -qw "$driver" && continue 2
+    sleep 0.1
+  done
+  missing="$missing driver-$driver"
+done
+command -v busybox >/dev/null || missing="$missing busybox"
+command -v javac >/dev/null || missing="$missing javac"
+if [ -z "$missing" ]; then
+  show job run -detach "$here/demo-mixed.hcl"
+  for group in container exec java; do
+    alloc=
+    for _ in $(seq 300); do
+      alloc=$("$serai" job allocs -t "{{range .}}{{if and (eq .TaskGroup \"$group\") (eq .ClientStatus \"running\")}}{{.ID}}{{end}}{{end}}" demo-mixed 2>/dev/null) || true
+      [ -n "$alloc" ] && "$serai" alloc logs -task hello "$alloc" 2>/dev/null | grep -q '^in ' && break
+      sleep 0.1
+    done
+    show alloc logs -task hello "$alloc"
+  done
+else
+  say "Left out: containers, isolated processes and Java side by side; this machine lacks$missing. \`make test-deps\` installs what it can; containers need root."
+fi
+
 say "The API listens on $SERAI_ADDR"
 cat <<TEXT
 Try, in another terminal:

@@ -1,9 +1,6 @@
 package scheduler
 
-import (
-	"github.com/seraihq/serai/api"
-	"github.com/seraihq/serai/scheduler/fleet"
-)
+import "github.com/seraihq/serai/api"
 
 // Descriptions of evaluations.
 const (
@@ -17,13 +14,18 @@ func (r *run) finish() {
 	e.Status, e.StatusDescription = api.EvalComplete, ""
 	e.FailedTGAllocs, e.QueuedAllocations = r.failed, r.queued
 	e.ModifyTime = r.in.Now.UnixNano()
+	if r.plan.DeploymentID != "" {
+		e.DeploymentID = r.plan.DeploymentID
+	}
 	if e.AnnotatePlan {
-		r.plan.Annotations = &api.PlanAnnotations{DesiredTGUpdates: r.desired}
+		r.plan.Annotations = &api.PlanAnnotations{DesiredTGUpdates: r.desired, PreemptedAllocs: r.preempted()}
 		e.PlanAnnotations = r.plan.Annotations
 		r.tx.Rollback()
 		return
 	}
+	r.replacePreempted()
 	r.block()
+	r.followUps()
 	r.plan.Hold = r.tx.Commit()
 }
 
@@ -34,7 +36,7 @@ func (r *run) block() {
 	var waiting *api.Evaluation
 	for x := range r.in.State.EvaluationsByJob(e.Namespace, e.JobID) {
 		switch {
-		case x.Status != api.EvalBlocked || x.ID == e.ID:
+		case x.ID == e.ID || x.Status != api.EvalBlocked && !(r.job.Stopped() && delayed(x)):
 		case len(r.blocked) > 0 && waiting == nil && !r.woken():
 			waiting = x
 		default:
@@ -60,6 +62,7 @@ func (r *run) block() {
 	}
 	b.Namespace, b.JobID, b.JobModifyIndex = e.Namespace, e.JobID, r.job.JobModifyIndex
 	b.Priority, b.Type, b.TriggeredBy = r.job.Priority, r.job.Type, api.TriggerQueuedAllocs
+	b.DeploymentID = r.plan.DeploymentID
 	b.Status, b.StatusDescription, b.PreviousEval = api.EvalBlocked, descBlocked, e.ID
 	b.FailedTGAllocs, b.QueuedAllocations, b.ModifyTime = r.failed, r.queued, e.ModifyTime
 	r.wait(&b)
@@ -81,11 +84,13 @@ func (r *run) wait(e *api.Evaluation) {
 	class := f.ComputedClass()
 	for _, d := range r.blocked {
 		e.EscapedComputedClass = e.EscapedComputedClass || d.feasible.Escaped
-		for row := range d.feasible.Pool.Rows() {
-			if id := class.ID(row); id != fleet.Missing {
-				name := class.Value(id)
-				e.ClassEligibility[name] = e.ClassEligibility[name] || d.feasible.Rows.Has(row)
+		for name := range class.Tally(d.feasible.Pool) {
+			if _, met := e.ClassEligibility[name]; !met {
+				e.ClassEligibility[name] = false
 			}
+		}
+		for name := range class.Tally(d.feasible.Rows) {
+			e.ClassEligibility[name] = true
 		}
 	}
 }

@@ -21,6 +21,15 @@ type State interface {
 	// blocked ones.
 	EvaluationsByJob(namespace, id string) iter.Seq[*api.Evaluation]
 
+	// JobVersion gives a version of a job, while it is kept.
+	JobVersion(namespace, id string, version uint64) (*api.Job, bool)
+
+	// DeploymentsByJob gives the deployments of a job.
+	DeploymentsByJob(namespace, id string) iter.Seq[*api.Deployment]
+
+	// Allocation gives an allocation.
+	Allocation(id string) (*api.Allocation, bool)
+
 	// Node gives a node, also one that is down.
 	Node(id string) (*api.Node, bool)
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/scheduler/fit"
+	"github.com/seraihq/serai/scheduler/reconcile"
 )
 
 // usage gives what the fleet holds to be in use, to compare.
@@ -53,6 +54,8 @@ func (w *world) check() error {
 		key := a.Name
 		if a.Job.Type == api.JobTypeSystem || a.Job.Type == api.JobTypeSysbatch {
 			key += " on " + a.NodeID
+		} else if a.ClientStatus == api.AllocClientUnknown || a.DesiredDescription == reconcile.DescUnknown || a.DeploymentStatus != nil && a.DeploymentStatus.Canary {
+			continue // may have the name of what it replaces, or of what replaces it
 		}
 		if names[key] != "" {
 			problems = append(problems, fmt.Errorf("%s is there twice: %s and %s", key, names[key], a.ID))

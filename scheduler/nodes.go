@@ -12,7 +12,7 @@ import (
 
 // nodes schedules a system or sysbatch job.
 func (r *run) nodes() {
-	groups := reconcile.PerNode(reconcile.NodeInput{
+	result := reconcile.PerNode(reconcile.NodeInput{
 		Input:    r.compared(),
 		Eligible: r.eligible,
 		InReach: func(id string) bool {
@@ -20,20 +20,14 @@ func (r *run) nodes() {
 			return ok && feasible.InReach(r.in.Fleet, r.job, row)
 		},
 	})
-	for _, g := range groups {
-		r.take(g)
-	}
-	for i, g := range groups {
-		if g.Group != nil {
-			r.placeOn(g, uint64(i))
-		}
-	}
+	r.take(result)
+	r.gangs(result.Groups, r.placeOn)
 }
 
 // eligible gives the nodes that a group shall run on, in the fleet's order.
 func (r *run) eligible(g *api.TaskGroup) []string {
 	f := r.in.Fleet
-	rows := slices.SortedFunc(r.demand(g).feasible.Rows.Rows(), func(a, b int32) int {
+	rows := slices.SortedFunc(r.demand(r.job, g).feasible.Rows.Rows(), func(a, b int32) int {
 		if f.Before(a, b) {
 			return -1
 		}
@@ -47,7 +41,7 @@ func (r *run) eligible(g *api.TaskGroup) []string {
 }
 
 func (r *run) placeOn(g *reconcile.Group, salt uint64) {
-	d := r.demand(g.Group)
+	d := r.demand(r.job, g.Group)
 	if d.feasible.Rows.Count() == 0 && d.feasible.Pool.Count() > 0 && g.Group.Count > 0 {
 		// No node will do. New and changed nodes are looked at anyway, so that
 		// nothing waits for capacity.
@@ -57,30 +51,62 @@ func (r *run) placeOn(g *reconcile.Group, salt uint64) {
 	if len(g.Nodes) == 0 {
 		return
 	}
-	p := r.placer(d, len(g.Nodes), salt)
-	for _, n := range g.Nodes {
-		if row, ok := r.in.Fleet.Row(n.NodeID); ok && p.on(row, n) && n.Destructive {
+	r.placeVersion(g, nil, salt)
+	for _, job := range nodeVersions(g.Nodes) {
+		r.placeVersion(g, job, salt)
+	}
+}
+
+// placeVersion places what a group wants in one version of the job; nil is the
+// current one.
+func (r *run) placeVersion(g *reconcile.Group, version *api.Job, salt uint64) {
+	job, group := r.job, g.Group
+	if version != nil {
+		job, group = version, version.LookupTaskGroup(g.Name)
+	}
+	p := r.placer(r.demand(job, group), len(g.Nodes), salt)
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Job != version {
+			continue
+		}
+		if row, ok := r.in.Fleet.Row(n.NodeID); ok && p.on(row, g, n) && n.Destructive {
 			r.stop(Stop{Alloc: n.Previous, Description: reconcile.DescUpdating})
 		}
 	}
 }
 
+// nodeVersions gives the earlier versions of which something is placed.
+func nodeVersions(of []reconcile.NodePlacement) []*api.Job {
+	var out []*api.Job
+	for i := range of {
+		if j := of[i].Job; j != nil && !slices.Contains(out, j) {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
 // on places an allocation on a given node.
-func (p *placer) on(row int32, n reconcile.NodePlacement) bool {
+func (p *placer) on(row int32, g *reconcile.Group, n *reconcile.NodePlacement) bool {
 	r := p.r
 	mark := r.tx.Mark()
 	release := n.Previous != nil && !n.Previous.ClientTerminal() && n.Previous.NodeID == n.NodeID
 	if release {
 		r.tx.Release(row, r.in.Fleet.Usage(n.Previous))
+		r.tx.Inherit(row, n.Previous)
 		p.sel.Changed(row)
 	}
 	if n.Destructive {
 		p.sel.Absent(p.d.group.Name, row)
 	}
 	meta := p.meta(row)
-	pick, why, ok := p.sel.PickRow(row)
+	pick, why, ok := p.chooseRow(row)
 	if ok {
-		p.put(pick, 0, n.Previous, meta)
+		if release {
+			p.hold(row, r.in.Fleet.Usage(n.Previous), &pick)
+		}
+		p.put(pick, want{previous: n.Previous, canary: n.Canary, deployment: g.Member && n.Job == nil}, meta)
 		return true
 	}
 	r.tx.Undo(mark)

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/scheduler/fit"
 	"github.com/seraihq/serai/scheduler/fleet"
 )
 
@@ -12,21 +13,28 @@ type Plan struct {
 	// when it was a blocked one and still cannot be placed.
 	Eval *api.Evaluation
 
-	// Job is the version that Placements and InPlace are of; nil when the job
-	// is gone.
+	// Job is the current version of the job; nil when the job is gone.
 	Job *api.Job
 
 	Placements []Placement
 	Stops      []Stop
-	InPlace    []*api.Allocation // as they are; each becomes one of Job, with its ports kept
+	InPlace    []InPlace
 
 	// NewEvals are evaluations to create: one that is blocked when something
-	// was not placed.
+	// was not placed, those that wait for a time, those of preempted jobs.
 	NewEvals []*api.Evaluation
 
 	// Cancelled are blocked evaluations of the job that this one replaces, as
 	// they shall be stored.
 	Cancelled []*api.Evaluation
+
+	// Deployment is a deployment that begins with the plan; DeploymentID names
+	// the one that goes on. Placements and InPlace that say so are part of it.
+	Deployment   *api.Deployment
+	DeploymentID string
+
+	// Ended are deployments that end with the plan.
+	Ended []DeploymentEnd
 
 	// Oversubscribe says that memory_max holds for what is placed and updated
 	// (see fit.Resources).
@@ -41,20 +49,44 @@ type Plan struct {
 	Hold *fleet.Hold
 }
 
-// Placement is a new allocation of Plan.Job.
+// Placement is a new allocation.
 type Placement struct {
-	ID       string
-	Group    *api.TaskGroup
-	Index    int
-	Node     *api.Node
-	Ports    []api.PortMapping
-	Metrics  *api.AllocationMetric // shared with other placements of the group
-	Previous string                // the allocation that it replaces, if any
+	ID         string
+	Job        *api.Job // the version that it is of
+	Group      *api.TaskGroup
+	Index      int
+	Node       *api.Node
+	Ports      []api.PortMapping
+	Grants     []fit.Grant
+	Metrics    *api.AllocationMetric // shared with other placements of the group
+	Previous   string                // the allocation that it replaces, if any
+	Deployment bool                  // part of the plan's deployment
+	Canary     bool
+	Reschedule *api.RescheduleTracker
+	Preempted  []string // allocations that are stopped for it
 }
 
-// Stop ends an allocation.
+// InPlace is an allocation that becomes one of Plan.Job, with its ports, cores
+// and devices kept.
+type InPlace struct {
+	Alloc      *api.Allocation
+	Deployment bool // part of the plan's deployment
+}
+
+// Stop ends an allocation, or with Keep only notes something of it.
 type Stop struct {
 	Alloc        *api.Allocation
 	Description  string
-	ClientStatus string // set when the client cannot say it itself: lost
+	ClientStatus string // set when the client cannot say it itself: lost or unknown
+	FollowupEval string // the evaluation that will place its replacement
+	Evict        bool   // the desired status is "evict"
+	Keep         bool   // the desired status stays "run"
+	PreemptedBy  string // the allocation that takes the place
+}
+
+// DeploymentEnd is a deployment that ends with the plan, and how.
+type DeploymentEnd struct {
+	ID          string
+	Status      string
+	Description string
 }

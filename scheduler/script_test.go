@@ -84,7 +84,12 @@ func (s *script) printf(format string, args ...any) { fmt.Fprintf(&s.out, format
 //	remove ID             removes a node
 //	job ID key=value…     adds a job or changes it; see makeJob
 //	purge ID              removes a job
-//	alloc NAME key=value… changes the last allocation of the name
+//	alloc NAME key=value… changes the last allocation of the name; see alter
+//	healthy ID            all that shall run of a job runs and is healthy
+//	deployment ID VERB    promotes, pauses, resumes, fails or completes one
+//	now +DURATION         lets time go by
+//	due ID                evaluates what waited for a time that has come
+//	deployments ID        shows a job's deployments
 //	config key=value…     changes the scheduler configuration
 //	pool NAME key=value…  changes that of a node pool
 //	run ID                evaluates a job and applies the plan
@@ -92,7 +97,7 @@ func (s *script) printf(format string, args ...any) { fmt.Fprintf(&s.out, format
 //	wake ID               evaluates a job's blocked evaluation
 //	plan ID               evaluates without applying
 //	allocs ID             shows a job's allocations
-//	evals ID              shows a job's blocked and cancelled evaluations
+//	evals ID              shows a job's blocked, cancelled and delayed evaluations
 func (s *script) command(line string) {
 	words := split(line)
 	name, args := words[1], parseSpec(words[2:])
@@ -109,6 +114,14 @@ func (s *script) command(line string) {
 		delete(s.jobs, api.NamespacedID{Namespace: api.DefaultNamespace, ID: name})
 	case "alloc":
 		s.alter(name, args)
+	case "healthy":
+		s.allHealthy(name)
+	case "deployment":
+		s.actOn(name, words[2])
+	case "deployments":
+		s.showDeployments(name)
+	case "now":
+		s.now = s.now.Add(settings("d:"+strings.TrimPrefix(name, "+")).duration("d", "0s").Std())
 	case "config":
 		s.configure(name, args)
 	case "pool":
@@ -132,15 +145,24 @@ func (s *script) configure(name string, args spec) {
 	if a := args["oversubscribe"]; a != "" {
 		s.config.MemoryOversubscriptionEnabled = a == "true"
 	}
+	if a := args["preempt"]; a != "" {
+		s.config.PreemptionConfig = api.PreemptionConfig{
+			SystemSchedulerEnabled: strings.Contains(a, "system"), SysBatchSchedulerEnabled: strings.Contains(a, "sysbatch"),
+			BatchSchedulerEnabled: strings.Contains(a, "batch"), ServiceSchedulerEnabled: strings.Contains(a, "service"),
+		}
+	}
 }
 
-// alter changes the last allocation that has the name.
+// alter changes the last allocation that has the name: client=STATUS,
+// health=healthy|unhealthy, started=AGO and the transitions migrate, vacate,
+// reschedule (forced) and may_reschedule. on=NODE and v=VERSION choose.
 func (s *script) alter(name string, args spec) {
 	yes := true
 	var last *api.Allocation
 	for _, id := range slices.Sorted(maps.Keys(s.allocs)) {
-		if s.allocs[id].Name == name && (args["on"] == "" || s.allocs[id].NodeID == args["on"]) {
-			last = s.allocs[id]
+		a := s.allocs[id]
+		if a.Name == name && (args["on"] == "" || a.NodeID == args["on"]) && (args["v"] == "" || args["v"] == fmt.Sprint(a.Job.Version)) {
+			last = a
 		}
 	}
 	if last == nil {
@@ -150,13 +172,69 @@ func (s *script) alter(name string, args spec) {
 		if v := args["client"]; v != "" {
 			a.ClientStatus = v
 		}
-		if args["migrate"] != "" {
-			a.DesiredTransition.Migrate = &yes
+		if args["started"] != "" {
+			a.TaskStates = map[string]*api.TaskState{"t": {State: api.TaskStateRunning, StartedAt: s.now.Add(-args.duration("started", "0s").Std())}}
 		}
-		if args["reschedule"] != "" {
-			a.DesiredTransition.ForceReschedule = &yes
+		t := &a.DesiredTransition
+		for key, to := range map[string]**bool{"migrate": &t.Migrate, "vacate": &t.MigrateDisablePlacement, "reschedule": &t.ForceReschedule, "may_reschedule": &t.Reschedule} {
+			if args[key] != "" {
+				*to = &yes
+			}
 		}
 	})
+	if v := args["health"]; v != "" {
+		s.health(last.ID, v == "healthy")
+	}
+}
+
+func (s *script) allHealthy(job string) {
+	for _, id := range slices.Clone(s.byJob[api.NamespacedID{Namespace: api.DefaultNamespace, ID: job}]) {
+		if a := s.allocs[id]; !a.Terminal() && a.ClientStatus != api.AllocClientUnknown {
+			s.change(id, func(a *api.Allocation) { a.ClientStatus = api.AllocClientRunning })
+			if a.DeploymentID != "" {
+				s.health(id, true)
+			}
+		}
+	}
+}
+
+func (s *script) actOn(job, verb string) {
+	d := s.active(job)
+	if d == nil {
+		s.t.Fatalf("job %s has no deployment that goes on", job)
+	}
+	switch verb {
+	case "promote":
+		s.promote(d.ID)
+	case "pause":
+		s.endDeployment(d.ID, api.DeploymentPaused)
+	case "resume":
+		s.endDeployment(d.ID, api.DeploymentRunning)
+	case "fail":
+		s.endDeployment(d.ID, api.DeploymentFailed)
+	case "succeed":
+		s.endDeployment(d.ID, api.DeploymentSuccessful)
+	default:
+		s.t.Fatalf("unknown verb %q", verb)
+	}
+}
+
+func (s *script) showDeployments(job string) {
+	for d := range s.DeploymentsByJob(api.DefaultNamespace, job) {
+		s.printf("%s of v%d %s: %s", d.ID, d.JobVersion, d.Status, d.StatusDescription)
+		for _, g := range slices.Sorted(maps.Keys(d.TaskGroups)) {
+			x, placed, healthy := d.TaskGroups[g], 0, 0
+			for _, a := range s.allocs {
+				if a.DeploymentID == d.ID && a.TaskGroup == g {
+					placed++
+					if a.DeploymentStatus.IsHealthy() && !a.Terminal() {
+						healthy++
+					}
+				}
+			}
+			s.printf("  %s: total %d, canaries %d, promoted %t, placed %d, healthy %d", g, x.DesiredTotal, x.DesiredCanaries, x.Promoted, placed, healthy)
+		}
+	}
 }
 
 func (s *script) schedule(how, name string) {
@@ -174,11 +252,28 @@ func (s *script) schedule(how, name string) {
 				e = x
 			}
 		}
+	case "due":
+		s.due(name)
+		return
 	case "plan":
 		e.AnnotatePlan = true
 	default:
 		s.t.Fatalf("unknown command %q", how)
 	}
+	s.process(e, how)
+}
+
+// due evaluates what waited for a time that has come.
+func (s *script) due(job string) {
+	for e := range s.EvaluationsByJob(api.DefaultNamespace, job) {
+		if e.Status == api.EvalPending && !e.WaitUntil.IsZero() && !e.WaitUntil.After(s.now) {
+			s.printf("due: %s", e.TriggeredBy)
+			s.process(e, "run")
+		}
+	}
+}
+
+func (s *script) process(e *api.Evaluation, how string) {
 	before := s.usage()
 	p, err := s.evaluate(e)
 	if err != nil {
@@ -193,15 +288,21 @@ func (s *script) schedule(how, name string) {
 	}
 	s.apply(p)
 	if err := s.check(); err != nil {
-		s.t.Errorf("after evaluating %s: %v", name, err)
+		s.t.Errorf("after evaluating %s: %v", e.JobID, err)
 	}
 }
 
 func (s *script) show(p *scheduler.Plan, scores bool) {
+	s.showRollout(p)
 	for _, x := range p.Stops {
-		s.printf("stop %s on %s: %s%s", x.Alloc.Name, x.Alloc.NodeID, x.Description, optional(" (client status %s)", x.ClientStatus))
+		if x.Keep {
+			s.printf("note %s on %s%s%s%s", x.Alloc.Name, x.Alloc.NodeID, optional(": %s", x.Description), optional(" (client status %s)", x.ClientStatus), optional("; looked at again by %s", x.FollowupEval))
+			continue
+		}
+		s.printf("stop %s on %s%s%s", x.Alloc.Name, x.Alloc.NodeID, optional(": %s", x.Description), optional(" (client status %s)", x.ClientStatus))
 	}
-	for _, a := range p.InPlace {
+	for _, u := range p.InPlace {
+		a := u.Alloc
 		s.printf("update %s on %s in place", a.Name, a.NodeID)
 	}
 	for i := range p.Placements {
@@ -217,7 +318,10 @@ func (s *script) show(p *scheduler.Plan, scores bool) {
 		if x.Previous != "" {
 			previous = fmt.Sprintf(" for %s on %s", s.allocs[x.Previous].Name, s.allocs[x.Previous].NodeID)
 		}
-		s.printf("place %s[%d] on %s%s%s", x.Group.Name, x.Index, x.Node.ID, ports, previous)
+		for _, id := range x.Preempted {
+			previous += " after " + s.allocs[id].Name
+		}
+		s.printf("place %s%s[%d]%s on %s%s%s%s", x.Group.Name, optional("@v%s", older(p, x)), x.Index, mark(x), x.Node.ID, ports+granted(x.Grants), previous, history(x))
 		if scores {
 			s.metric(x.Metrics)
 		}
@@ -232,7 +336,58 @@ func (s *script) show(p *scheduler.Plan, scores bool) {
 			s.printf("would %s:%s", g, strings.ReplaceAll(strings.Trim(fmt.Sprintf("%+v", nonZero(p.Annotations.DesiredTGUpdates[g])), "map[]"), ":", " "))
 		}
 	}
+	for _, e := range p.NewEvals {
+		if !e.WaitUntil.IsZero() {
+			s.printf("%s waits for %s: %s", e.ID, e.WaitUntil.Sub(s.now), e.TriggeredBy)
+		}
+	}
 	s.printf("evaluation %s%s%s", p.Eval.Status, optional(" queued %s", tally(p.Eval.QueuedAllocations)), blocked(p))
+}
+
+// showRollout tells of deployments that begin, change and end.
+func (s *script) showRollout(p *scheduler.Plan) {
+	for _, x := range p.Ended {
+		s.printf("deployment %s %s: %s", x.ID, x.Status, x.Description)
+	}
+	if d := p.Deployment; d != nil {
+		verb := "begins"
+		if s.deployments[d.ID] != nil {
+			verb = "changes"
+		}
+		s.printf("deployment %s %s: %s", d.ID, verb, d.StatusDescription)
+		for _, g := range slices.Sorted(maps.Keys(d.TaskGroups)) {
+			x := d.TaskGroups[g]
+			s.printf("  %s: total %d, canaries %d", g, x.DesiredTotal, x.DesiredCanaries)
+		}
+	}
+}
+
+func older(p *scheduler.Plan, x *scheduler.Placement) string {
+	if x.Job.Version == p.Job.Version {
+		return ""
+	}
+	return fmt.Sprint(x.Job.Version)
+}
+
+func mark(x *scheduler.Placement) string {
+	switch {
+	case x.Canary:
+		return " as canary"
+	case x.Deployment:
+		return " in deployment"
+	}
+	return ""
+}
+
+func history(x *scheduler.Placement) string {
+	if x.Reschedule == nil {
+		return ""
+	}
+	out := " after"
+	for _, e := range x.Reschedule.Events {
+		out += fmt.Sprintf(" %s(%s)", e.PrevNodeID, e.Delay)
+	}
+	return out
 }
 
 func (s *script) metric(m *api.AllocationMetric) {
@@ -270,16 +425,21 @@ func (s *script) showAllocs(job string) {
 
 func (s *script) showEvals(job string) {
 	for e := range s.EvaluationsByJob(api.DefaultNamespace, job) {
-		if e.Status == api.EvalBlocked || e.Status == api.EvalCancelled {
+		switch {
+		case e.Status == api.EvalBlocked || e.Status == api.EvalCancelled:
 			s.printf("%s %s: %s", e.ID, e.Status, e.StatusDescription)
+		case e.Status == api.EvalPending && !e.WaitUntil.IsZero():
+			s.printf("%s %s: %s in %s", e.ID, e.Status, e.TriggeredBy, e.WaitUntil.Sub(s.now))
 		}
 	}
 }
 
 func blocked(p *scheduler.Plan) string {
 	e := p.Eval
-	if len(p.NewEvals) > 0 {
-		e = p.NewEvals[0]
+	for _, x := range p.NewEvals {
+		if x.Status == api.EvalBlocked {
+			e = x
+		}
 	}
 	if e.Status != api.EvalBlocked {
 		return ""
@@ -313,6 +473,7 @@ func nonZero(u *api.DesiredUpdates) map[string]uint64 {
 	all := map[string]uint64{
 		" ignore": u.Ignore, " place": u.Place, " migrate": u.Migrate, " stop": u.Stop, " in-place": u.InPlaceUpdate,
 		" destructive": u.DestructiveUpdate, " reschedule": u.RescheduleNow,
+		" reschedule-later": u.RescheduleLater, " canary": u.Canary, " disconnect": u.Disconnect, " reconnect": u.Reconnect,
 	}
 	maps.DeleteFunc(all, func(_ string, n uint64) bool { return n == 0 })
 	return all

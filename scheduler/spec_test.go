@@ -1,10 +1,12 @@
 package scheduler_test
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seraihq/serai/api"
 )
@@ -121,14 +123,18 @@ func makeNode(id string, s spec) *api.Node {
 		}
 		n.HostNetworks[name] = &api.HostNetworkInfo{Name: name, CIDR: cidr}
 	}
+	addDevices(n, s)
 	n.ComputedClass = "class-" + n.NodeClass
 	return n
 }
 
-// makeJob reads type, priority, dc, pool, stop and constraint for the job, and
+// makeJob reads type, priority, dc, pool, stop, constraint, affinity and spread
+// for the job, and
 // groups=a:2,b:1 (or count) with cpu, memory, memory_max, disk, driver, env,
-// mode, kill_timeout, group_constraint, task_constraint, meta.X and
-// port.LABEL=NUMBER|any[@NETWORK][→TO] for every group.
+// mode, kill_timeout, sticky, group_constraint, group_affinity, group_spread,
+// task_constraint, meta.X and
+// port.LABEL=NUMBER|any[@NETWORK][→TO] for every group. all_at_once is the job's,
+// gang the groups'; update, reschedule and disconnect are lists of NAME:VALUE.
 func makeJob(id string, s spec) *api.Job {
 	j := job(id, s.number("count", 1))
 	if v := s["type"]; v != "" {
@@ -142,6 +148,8 @@ func makeJob(id string, s spec) *api.Job {
 	}
 	j.Priority, j.Stop, j.Meta = s.number("priority", 50), s["stop"] == "true", s.with("meta.")
 	j.Constraints = parseConstraints(s["constraint"])
+	j.AllAtOnce = s["all_at_once"] == "true"
+	j.Affinities, j.Spreads = parseAffinities(s["affinity"]), parseSpreads(s["spread"])
 	if v := s["groups"]; v != "" {
 		j.TaskGroups = nil
 		for g := range strings.SplitSeq(v, ",") {
@@ -158,10 +166,15 @@ func makeJob(id string, s spec) *api.Job {
 
 func fillGroup(g *api.TaskGroup, s spec) {
 	g.EphemeralDisk.SizeMB = s.number("disk", 300)
+	g.EphemeralDisk.Sticky = s["sticky"] == "true"
+	g.AllAtOnce = s["gang"] == "true"
+	fillPolicies(g, s)
 	g.Constraints = parseConstraints(s["group_constraint"])
+	g.Affinities, g.Spreads = parseAffinities(s["group_affinity"]), parseSpreads(s["group_spread"])
 	t := g.Tasks[0]
 	t.Constraints = parseConstraints(s["task_constraint"])
 	t.Resources = &api.Resources{CPU: s.number("cpu", 500), MemoryMB: s.number("memory", 256), MemoryMaxMB: s.number("memory_max", 0)}
+	askDevices(g, s)
 	t.KillTimeout = api.Duration(s.number("kill_timeout", 5))
 	if v := s["driver"]; v != "" {
 		t.Driver = v
@@ -205,4 +218,81 @@ func parseConstraints(text string) []*api.Constraint {
 		out = append(out, c)
 	}
 	return out
+}
+
+// parseAffinities reads lines of "WEIGHT TARGET OPERATOR VALUE".
+func parseAffinities(text string) []*api.Affinity {
+	var out []*api.Affinity
+	for line := range strings.SplitSeq(text, "\n") {
+		weight, rest, _ := strings.Cut(line, " ")
+		for _, c := range parseConstraints(rest) {
+			n, _ := strconv.Atoi(weight)
+			out = append(out, &api.Affinity{LTarget: c.LTarget, Operand: c.Operand, RTarget: c.RTarget, Weight: int8(n)})
+		}
+	}
+	return out
+}
+
+// parseSpreads reads lines of "WEIGHT TARGET" with "VALUE:PERCENT" after them.
+func parseSpreads(text string) []*api.Spread {
+	var out []*api.Spread
+	for line := range strings.SplitSeq(text, "\n") {
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			continue
+		}
+		n, _ := strconv.Atoi(words[0])
+		b := &api.Spread{Attribute: words[1], Weight: int8(n)}
+		for _, w := range words[2:] {
+			value, percent, _ := strings.Cut(w, ":")
+			p, _ := strconv.Atoi(percent)
+			b.SpreadTarget = append(b.SpreadTarget, &api.SpreadTarget{Value: value, Percent: uint8(p)})
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// fillPolicies reads the blocks that say how allocations are replaced.
+func fillPolicies(g *api.TaskGroup, s spec) {
+	if s["update"] != "" {
+		v := settings(s["update"])
+		g.Update = &api.UpdateStrategy{
+			MaxParallel: v.number("max_parallel", 1), Canary: v.number("canary", 0), ProgressDeadline: v.duration("progress_deadline", "10m"),
+			Stagger:     v.duration("stagger", "0s"),
+			AutoPromote: v["auto_promote"] == "true", AutoRevert: v["auto_revert"] == "true",
+		}
+	}
+	if s["reschedule"] != "" {
+		v := settings(s["reschedule"])
+		g.ReschedulePolicy = &api.ReschedulePolicy{
+			Attempts: v.number("attempts", 0), Interval: v.duration("interval", "0s"), Delay: v.duration("delay", "30s"),
+			MaxDelay: v.duration("max_delay", "1h"), DelayFunction: cmp.Or(v["function"], "constant"), Unlimited: v["unlimited"] == "true",
+		}
+	}
+	if s["disconnect"] != "" {
+		v := settings(s["disconnect"])
+		g.Disconnect = &api.DisconnectStrategy{
+			LostAfter: v.duration("lost_after", "0s"), StopOnClientAfter: v.duration("stop_on_client_after", "0s"),
+			Replace: v["replace"] != "false", Reconcile: cmp.Or(v["reconcile"], "best_score"),
+		}
+	}
+}
+
+// settings reads "NAME:VALUE,NAME:VALUE".
+func settings(text string) spec {
+	out := spec{}
+	for item := range strings.SplitSeq(text, ",") {
+		k, v, _ := strings.Cut(item, ":")
+		out[k] = v
+	}
+	return out
+}
+
+func (s spec) duration(key, otherwise string) api.Duration {
+	d, err := time.ParseDuration(cmp.Or(s[key], otherwise))
+	if err != nil {
+		panic(err)
+	}
+	return api.Duration(d)
 }

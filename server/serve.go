@@ -138,6 +138,15 @@ func (s *Server) Locate(allocID string) (nodeID string, ok bool) {
 	return a.NodeID, true
 }
 
+// NodeAddress gives where a node's agent answers.
+func (s *Server) NodeAddress(nodeID string) (address string, ok bool) {
+	n, ok := s.store.View().Node(nodeID)
+	if !ok {
+		return "", false
+	}
+	return n.HTTPAddr, true
+}
+
 // IdentityKey gives the public half of the key that identities will be signed
 // with, as a JSON Web Key. No identity is signed yet, so the key lives and ends
 // with the process; clients of the API take its presence as the sign of a

@@ -14,12 +14,15 @@ import (
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/server/broker"
 	"github.com/seraihq/serai/server/consensus"
+	"github.com/seraihq/serai/server/deploy"
+	"github.com/seraihq/serai/server/drain"
 	"github.com/seraihq/serai/server/endpoint"
 	"github.com/seraihq/serai/server/events"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/gc"
 	"github.com/seraihq/serai/server/heartbeat"
 	"github.com/seraihq/serai/server/node"
+	"github.com/seraihq/serai/server/periodic"
 	"github.com/seraihq/serai/server/planner"
 	"github.com/seraihq/serai/server/state"
 )
@@ -113,6 +116,14 @@ func (s *Server) assemble() {
 	s.nodes = node.New(node.Config{Store: s.store, Log: log, Logger: component("node"), Ready: s.ready, Beat: s.heartbeat.Beat})
 	s.broker = broker.New(broker.Config{
 		Store: s.store, Logger: component("broker"),
+		Cancel: func(ctx context.Context, list []broker.Superseded) error {
+			c := &fsm.EvalCancel{Time: time.Now().UnixNano()}
+			for _, x := range list {
+				c.Cancels = append(c.Cancels, fsm.EvalCanceled(x))
+			}
+			_, _, err := log.Apply(ctx, c)
+			return err
+		},
 		Unblock: func(ctx context.Context, evals []*api.Evaluation) error {
 			_, _, err := log.Apply(ctx, &fsm.EvalUpsert{Evals: evals})
 			return err
@@ -170,8 +181,16 @@ func (s *Server) lead(ctx context.Context) error {
 	p := planner.New(planner.Config{Store: s.store, Queue: s.broker, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "planner")})
 	g.Go(func() error { return s.broker.Run(ctx) })
 	g.Go(func() error { return p.Run(ctx) })
+	d := deploy.New(deploy.Config{Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "deploy")})
+	g.Go(func() error { return d.Run(ctx) })
 	g.Go(func() error { return s.heartbeat.Run(ctx) })
 	g.Go(func() error { return s.collector.Run(ctx) })
+	g.Go(func() error {
+		return drain.New(drain.Config{Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "drain")}).Run(ctx)
+	})
+	g.Go(func() error {
+		return periodic.New(periodic.Config{Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "periodic")}).Run(ctx)
+	})
 	select {
 	case <-s.ready:
 	default:

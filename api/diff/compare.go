@@ -155,9 +155,10 @@ func (c comparer) field(s *side, f reflect.StructField, old, new reflect.Value) 
 	}
 }
 
-// text words a plain field.
+// text words a plain field. What the JSON leaves out when it is zero is absent
+// here too.
 func text(f reflect.StructField, v reflect.Value) string {
-	if legacy[f.Name] && v.IsValid() && v.IsZero() {
+	if (legacy[f.Name] || strings.HasSuffix(f.Tag.Get("json"), ",omitempty")) && v.IsValid() && v.IsZero() {
 		return ""
 	}
 	return scalar(v)

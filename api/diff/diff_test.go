@@ -55,6 +55,8 @@ func set(v reflect.Value, other bool) {
 		v.SetInt(n)
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		v.SetUint(uint64(n))
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat(float64(n) / 4)
 	default:
 		panic(v.Kind())
 	}

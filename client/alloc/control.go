@@ -2,6 +2,7 @@ package alloc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -61,7 +62,7 @@ func (r *Runner) kill(noDelay bool) {
 					Type:           api.TaskWaitingShutdownDelay,
 					DisplayMessage: fmt.Sprintf("Waiting for the group's shutdown_delay of %v before killing the task.", delay),
 				}
-				r.tasks[m.task.Name].Send(task.Event{Kind: task.Note, Cause: &e})
+				r.note(m.task.Name, &e)
 			}
 		}
 		r.delay = time.AfterFunc(delay, func() {
@@ -72,6 +73,17 @@ func (r *Runner) kill(noDelay bool) {
 		})
 	}
 	r.advance(false)
+}
+
+// note puts an event into a task's history, noteAll into those of all tasks.
+func (r *Runner) note(name string, e *api.TaskEvent) {
+	r.tasks[name].Send(task.Event{Kind: task.Note, Cause: e})
+}
+
+func (r *Runner) noteAll(e *api.TaskEvent) {
+	for _, name := range r.order {
+		r.note(name, e)
+	}
 }
 
 // lookup gives one task; an empty name means the only one.
@@ -179,7 +191,14 @@ func (r *Runner) Open() (*files.Root, error) {
 	for _, results := range r.Results() {
 		guarded = append(guarded, steps.Guarded(results[steps.TaskDir{}.Name()])...)
 	}
-	return files.Open(r.dir, guarded...)
+	root, err := files.Open(r.dir, guarded...)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := root.Guard(task.Checkpoints); err != nil && !errors.Is(err, api.ErrNotFound) {
+		return nil, errors.Join(err, root.Close())
+	}
+	return root, nil
 }
 
 // Live gives the stream that carries a task's output now, and whether none will

@@ -34,9 +34,13 @@ func (m member) ending() bool { return m.dead() || m.state.Killed }
 type wish struct {
 	kill         bool // all tasks end
 	noDelay      bool // without their shutdown delays
+	now          bool // and without a grace
 	skipPoststop bool
 	cause        *api.TaskEvent // told to each task, or nil
 }
+
+// failed says whether all tasks end because the allocation itself has failed.
+func (w wish) failed() bool { return w.cause != nil && w.cause.FailsTask }
 
 // order is an event for one task.
 type order struct {
@@ -120,11 +124,12 @@ func (d *decision) stop(active []member, cause *api.TaskEvent) {
 }
 
 func (d *decision) kill(m member, cause *api.TaskEvent) {
-	// One that is in its shutdown delay is told again when that is to be skipped.
-	if m.dead() || (m.state.Killed && !(d.wish.noDelay && m.state.Phase == task.Delayed)) {
+	// One that is in its shutdown delay, or has its grace, is told again when that is to be skipped.
+	hurry := d.wish.noDelay && m.state.Phase == task.Delayed || d.wish.now && !m.state.Now
+	if m.dead() || m.state.Killed && !hurry {
 		return
 	}
-	d.order(m, task.Event{Kind: task.Kill, Cause: cause, NoDelay: d.wish.noDelay})
+	d.order(m, task.Event{Kind: task.Kill, Cause: cause, NoDelay: d.wish.noDelay, Now: d.wish.now})
 }
 
 func (d *decision) order(m member, ev task.Event) {

@@ -106,32 +106,3 @@ func TestClientStatus(t *testing.T) {
 		}
 	}
 }
-
-func TestHealth(t *testing.T) {
-	u := &api.UpdateStrategy{HealthCheck: "checks", MinHealthyTime: api.Duration(10 * time.Second), HealthyDeadline: api.Duration(time.Minute)}
-	for _, test := range []struct {
-		tasks string
-		after time.Duration
-		want  string
-		again time.Duration
-	}{
-		{"a=running b=waiting", 5 * time.Second, "unknown", 55 * time.Second},
-		{"a=running", 4 * time.Second, "unknown", 6 * time.Second},
-		{"a=running", 10 * time.Second, "healthy", 0},
-		{"a=running init:prestart=dead clean:poststop=waiting", 10 * time.Second, "healthy", 0},
-		{"a=failed", time.Second, "unhealthy", 0},
-		{"a=waiting", time.Minute, "unhealthy", 0},
-	} {
-		verdict, again := health(u, group(test.tasks), anyTime, anyTime.Add(test.after))
-		got := "unknown"
-		if verdict != nil {
-			got = map[bool]string{true: "healthy", false: "unhealthy"}[*verdict]
-		}
-		if got != test.want || again != test.again {
-			t.Errorf("%s after %v: %s, again in %v; want %s, %v", test.tasks, test.after, got, again, test.want, test.again)
-		}
-	}
-	if v, _ := health(&api.UpdateStrategy{HealthCheck: "manual"}, group("a=running"), anyTime, anyTime.Add(time.Hour)); v != nil {
-		t.Error("manual health was judged")
-	}
-}

@@ -3,6 +3,7 @@ package alloc
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"maps"
 	"sync"
@@ -10,11 +11,16 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client/artifact"
+	"github.com/seraihq/serai/client/device"
 	"github.com/seraihq/serai/client/logs"
 	"github.com/seraihq/serai/client/mailbox"
+	"github.com/seraihq/serai/client/network"
 	"github.com/seraihq/serai/client/steps"
 	"github.com/seraihq/serai/client/store"
 	"github.com/seraihq/serai/client/task"
+	"github.com/seraihq/serai/client/template"
+	"github.com/seraihq/serai/client/users"
 )
 
 // Shared is what all runners of a client have in common.
@@ -32,6 +38,20 @@ type Shared struct {
 	// Ended gives a channel that is closed when another allocation of this node
 	// has ended; false when there is none of that ID.
 	Ended func(allocID string) (<-chan struct{}, bool)
+	// Fetch gives the disk of an allocation of another node; nil: no way to it.
+	Fetch func(ctx context.Context, allocID string) (io.ReadCloser, error)
+	// Artifacts fetches those of tasks.
+	Artifacts *artifact.Fetcher
+	// Templates renders the templates of tasks.
+	Templates *template.Service
+	// Devices are those of the node; SharedCores gives the cores that tasks
+	// without cores of their own may use, empty for all.
+	Devices     *device.Set
+	SharedCores func() string
+	// Users are those that the node hands out to allocations.
+	Users *users.Pool
+	// Networks makes the networks of allocations.
+	Networks *network.Manager
 	// Report is told what the allocation has become; urgent: at once. It must not block.
 	Report func(update *api.Allocation, urgent bool)
 }
@@ -39,10 +59,10 @@ type Shared struct {
 // record is what is kept of the allocation as a whole over a restart of the agent.
 type record struct {
 	Began       time.Time
+	Ready       time.Time // when the allocation's own set-up was done
 	Status      string
 	Description string
-	Healthy     *bool
-	HealthyAt   time.Time
+	Health      verdict
 	Over        bool // nothing runs any more: never start it again
 	SetUp       map[string]steps.Result
 }
@@ -61,6 +81,8 @@ type Runner struct {
 
 	alloc  atomic.Pointer[api.Allocation] // as the servers sent it last
 	update atomic.Pointer[api.Allocation] // as it was reported last
+	alone  atomic.Bool                    // it was told to stop for want of servers
+	seen   atomic.Uint64                  // index at which the servers had lost sight of it
 
 	// Owned by the loop.
 	ctx    context.Context
@@ -73,6 +95,8 @@ type Runner struct {
 	delay  *time.Timer        // the group's shutdown delay, or nil
 	check  *time.Timer        // the next look at the health, or nil
 	seq    *steps.Sequence
+	net    *steps.Network // nil: the tasks have the host's network
+	undo   undoing        // of what the allocation's own steps have put up
 	work   sync.WaitGroup
 }
 
@@ -94,7 +118,12 @@ func New(shared Shared, a *api.Allocation, saved *store.Saved) (*Runner, error) 
 	if saved != nil {
 		r.load(saved)
 	}
-	r.seq = steps.NewSequence(steps.ForAlloc(&steps.Previous{Ended: shared.Ended}), r.rec.SetUp)
+	if steps.NeedsNetwork(group) {
+		r.net = &steps.Network{Manager: shared.Networks, Driver: shared.Drivers.Get, Region: shared.Region}
+	}
+	r.seq = steps.NewSequence(steps.ForAlloc(
+		&steps.Previous{Ended: shared.Ended, MaxKill: shared.MaxKill}, &steps.Disk{Dir: shared.Dir, Fetch: shared.Fetch}, r.net,
+	), r.rec.SetUp)
 	for _, t := range group.Tasks {
 		r.addTask(group, t, saved)
 	}
@@ -123,8 +152,14 @@ func (r *Runner) addTask(group *api.TaskGroup, t *api.Task, saved *store.Saved) 
 	cfg := task.Config{
 		Alloc: a, Task: t, Spec: specOf(a.Job, group, t, r.shared.MaxKill),
 		Dir: r.dir, Region: r.shared.Region, Node: r.shared.Node, Drivers: r.shared.Drivers,
-		Steps: steps.ForTask(t, output),
-		In:    steps.In{Logger: r.logger, Logs: r.shared.Logs},
+		Steps: steps.ForTask(t, output, &steps.Templates{Service: r.shared.Templates}),
+		In: steps.In{
+			Logger: r.logger, Logs: r.shared.Logs, Devices: r.shared.Devices, SharedCores: r.shared.SharedCores, Users: r.shared.Users,
+			Artifacts: r.shared.Artifacts, Region: r.shared.Region,
+			Tell: func(e *api.TaskEvent) { r.note(name, e) },
+			Note: func(text string) { r.note(name, task.Message(text)) }, Pod: r.net.Pod,
+		},
+		Stand: r.stand,
 		Hold:  r.shared.Hold,
 		Save: func(rec task.Record) error {
 			b := r.shared.Store.Batch()
@@ -209,9 +244,17 @@ func (r *Runner) finish() {
 	r.work.Wait()
 }
 
+// in gives the allocation's own steps what they work on.
+func (r *Runner) in() steps.In {
+	return steps.In{
+		Alloc: r.alloc.Load(), Dir: r.dir, Node: r.shared.Node(), Logger: r.logger, Logs: r.shared.Logs,
+		Note: func(text string) { r.noteAll(task.Message(text)) },
+	}
+}
+
 // setUp puts up the allocation's own steps, beside the loop.
 func (r *Runner) setUp() {
-	in := steps.In{Alloc: r.alloc.Load(), Dir: r.dir, Logger: r.logger, Logs: r.shared.Logs}
+	in := r.in()
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.giveUp = cancel
 	r.work.Go(func() {
@@ -225,7 +268,10 @@ func (r *Runner) setUp() {
 func (r *Runner) setUpDone(results map[string]steps.Result, err error) {
 	r.rec.SetUp = results
 	r.ready = true
-	if err != nil && !r.wish.kill {
+	if err == nil && r.rec.Ready.IsZero() {
+		r.rec.Ready = time.Now()
+	}
+	if err != nil && !r.wish.kill && !all(r.members(), member.dead) {
 		r.logger.Warn("the allocation could not be set up", "err", err)
 		e := api.TaskEvent{Type: api.TaskSetupFailure, SetupError: err.Error(), DisplayMessage: err.Error(), FailsTask: true}
 		r.wish = wish{kill: true, noDelay: true, skipPoststop: true, cause: &e}
@@ -291,6 +337,9 @@ func (r *Runner) advance(urgent bool) {
 	r.judge(tasks)
 	status, description := clientStatus(tasks)
 	over := all(tasks, member.dead)
+	if over && !r.undone() {
+		return // what is said of it waits until nothing of it is left
+	}
 	if over && r.rec.Description != "" {
 		description = r.rec.Description
 	}
@@ -303,25 +352,6 @@ func (r *Runner) advance(urgent bool) {
 	r.shared.Report(r.update.Load(), urgent || over)
 	if over {
 		close(r.ended)
-	}
-}
-
-// judge looks whether the allocation is healthy, for its deployment.
-func (r *Runner) judge(tasks []member) {
-	a := r.alloc.Load()
-	if a.DeploymentID == "" || r.rec.Healthy != nil || r.wish.kill {
-		return
-	}
-	verdict, again := health(r.group().Update, tasks, r.rec.Began, time.Now())
-	if r.check != nil {
-		r.check.Stop()
-		r.check = nil
-	}
-	if verdict != nil {
-		r.rec.Healthy, r.rec.HealthyAt = verdict, time.Now()
-		r.save()
-	} else if again > 0 {
-		r.check = time.AfterFunc(again, func() { r.box.Put(func() { r.advance(false) }) })
 	}
 }
 
@@ -341,11 +371,9 @@ func (r *Runner) describe(tasks []member, status, description string) *api.Alloc
 		}
 		u.TaskStates[m.task.Name] = &st
 	}
-	if r.rec.Healthy != nil {
-		u.DeploymentStatus = &api.AllocDeploymentStatus{Healthy: r.rec.Healthy, Timestamp: r.rec.HealthyAt}
-		if a.DeploymentStatus != nil {
-			u.DeploymentStatus.Canary = a.DeploymentStatus.Canary
-		}
+	u.DeploymentStatus = r.deploymentStatus(a)
+	if pod := r.net.Pod(); pod != nil {
+		u.NetworkStatus = pod.Status
 	}
 	return u
 }

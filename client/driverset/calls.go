@@ -26,6 +26,9 @@ func (h *host) Configure(context.Context, map[string]any) error {
 	return fmt.Errorf("driver %q: the agent configures it", h.name)
 }
 
+// MeasuresAtOnce is what the built-in driver says; of external ones it is not known.
+func (h *host) MeasuresAtOnce() bool { return !h.external && drivers.MeasuresAtOnce(h.describe) }
+
 // Fingerprint implements drivers.Driver.
 func (h *host) Fingerprint(ctx context.Context) (<-chan drivers.Fingerprint, error) {
 	return h.fingerprints(ctx)

@@ -3,30 +3,70 @@ package driverset
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/seraihq/serai/drivers/builtin"
 	"github.com/seraihq/serai/drivers/plugin"
 )
 
-// discover starts each external driver that the operator has configured, learns its name, and puts it into the set.
+// retryMost is the longest pause after which a plugin that cannot be started is tried again: what it needs may come up later than the agent.
+const retryMost = 5 * time.Minute
+
+// discover starts each external driver that the operator has configured, learns its name, and puts it into the set. Those that cannot be
+// started are tried again until ctx ends.
 func (s *Set) discover(ctx context.Context) {
-	defer close(s.discovered)
 	files := s.candidates()
 	for name := range s.cfg.Plugins {
 		if _, builtIn := builtin.Lookup(name); !builtIn && files[name] == "" {
-			s.logger.Warn("a plugin block names neither a built-in driver nor a file in plugin_dir", "plugin", name, "plugin_dir", s.cfg.PluginDir)
+			s.logger.Warn("a plugin block names neither a built-in driver nor an executable file in plugin_dir", "plugin", name, "plugin_dir", s.cfg.PluginDir)
 		}
 	}
-	for file, path := range files {
-		if err := s.load(ctx, file, path); err != nil {
-			s.logger.Error("external driver not loaded", "plugin", file, "err", err)
+	loaded := make([]*host, len(files))
+	var all sync.WaitGroup
+	for i, file := range slices.Sorted(maps.Keys(files)) {
+		all.Go(func() {
+			h, err := s.load(ctx, file, files[file])
+			if err != nil {
+				s.notLoaded(ctx, file, files[file], err)
+				return
+			}
+			loaded[i] = h
+		})
+	}
+	all.Wait()
+	for _, h := range loaded { // in order, so that a tie always ends the same way
+		if h != nil {
+			s.add(ctx, h)
 		}
 	}
+	close(s.discovered)
+}
+
+// notLoaded tries a plugin again in the background.
+func (s *Set) notLoaded(ctx context.Context, file, path string, err error) {
+	s.logger.Error("external driver not loaded", "plugin", file, "err", err, "again_in", s.cfg.RetryFirst)
+	s.wg.Go(func() {
+		for wait := s.cfg.RetryFirst; ; wait = min(2*wait, retryMost) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(wait):
+			}
+			h, err := s.load(ctx, file, path)
+			if err == nil {
+				s.add(ctx, h)
+				return
+			}
+			s.logger.Warn("external driver still not loaded", "plugin", file, "err", err)
+		}
+	})
 }
 
 // candidates are the executable files of plugin_dir that have a plugin block, by name.
@@ -55,55 +95,52 @@ func (s *Set) candidates() map[string]string {
 			s.logger.Info("file in plugin_dir is not started: it has no plugin block", "plugin", e.Name())
 			continue
 		}
+		if st.Mode()&0o002 != 0 {
+			s.logger.Error("external driver not loaded: everybody may write to its file; chmod o-w it", "plugin", e.Name(), "path", path)
+			continue
+		}
 		out[e.Name()] = path
 	}
 	return out
 }
 
-// load starts an external driver and adds it under the name that it gives itself.
-func (s *Set) load(ctx context.Context, file, path string) error {
+// load starts an external driver and asks it who it is. The name by which its process is found again is that of the file.
+func (s *Set) load(ctx context.Context, file, path string) (*host, error) {
 	h := newHost(s, file)
-	h.external = true
+	h.external, h.path = true, path
 	h.launch = func(ctx context.Context) (backend, error) {
 		return h.start(ctx, plugin.Options{Name: file, Path: path, Args: s.cfg.Args[file], Dir: s.cfg.Dir, Logger: h.logger})
 	}
 	b, err := h.acquire(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer h.done()
-	// The name by which its process is found again stays that of the file.
 	h.describe = b.driver()
-	name := b.Info().Name
-	if known, there := s.lookup(name); there && !newer(b.Info().Version, known.Info().Version) {
-		s.logger.Warn("external driver is not newer than the built-in one of its name, which is kept", "driver", name, "plugin", file)
+	if name := b.Info().Name; name == "" {
 		h.release()
-		return b.Kill()
+		return nil, fmt.Errorf("plugin %q: it gives no name", file)
 	}
+	return h, nil
+}
+
+// add puts an external driver into the set under the name that it gives itself. Of drivers of one name the newest is used.
+func (s *Set) add(ctx context.Context, h *host) {
+	info := h.Info()
 	s.mu.Lock()
-	s.hosts[name] = h
+	known, there := s.hosts[info.Name]
+	if there && !newer(info.Version, known.Info().Version) {
+		s.mu.Unlock()
+		s.logger.Warn("external driver is not newer than the one of its name, which is kept", "driver", info.Name, "plugin", h.name,
+			"version", info.Version, "kept", known.Info().Version)
+		h.release()
+		return
+	}
+	s.hosts[info.Name] = h
 	s.mu.Unlock()
-	s.wg.Go(func() { s.follow(ctx, h, name) })
-	return nil
-}
-
-// newer compares dotted versions by their numbers.
-func newer(a, b string) bool {
-	as, bs := strings.Split(strings.TrimPrefix(a, "v"), "."), strings.Split(strings.TrimPrefix(b, "v"), ".")
-	for i := range max(len(as), len(bs)) {
-		x, y := part(as, i), part(bs, i)
-		if x != y {
-			return x > y
-		}
+	if there && known.external {
+		known.release()
 	}
-	return false
-}
-
-func part(list []string, i int) int {
-	if i >= len(list) {
-		return 0
-	}
-	digits, _, _ := strings.Cut(list[i], "-")
-	n, _ := strconv.Atoi(digits)
-	return n
+	s.logger.Info("external driver loaded", "driver", info.Name, "version", info.Version, "plugin", h.name)
+	s.wg.Go(func() { s.follow(ctx, h, info.Name) })
 }

@@ -48,6 +48,8 @@ type host struct {
 	logger *slog.Logger
 	// describe answers what is constant, and fingerprints a built-in; nil for an external driver until it has been started once.
 	describe drivers.Driver
+	// path is the file of an external driver.
+	path     string
 	external bool
 	config   map[string]any
 	// launch starts a new process; reattach finds the one of an earlier agent.
@@ -213,7 +215,8 @@ func (h *host) connect(ctx context.Context, mayLaunch bool) error {
 		_ = old.Close()
 	}
 	b, err := h.reattach(ctx)
-	if err == nil && b == nil {
+	launched := err == nil && b == nil
+	if launched {
 		if !mayLaunch {
 			return nil
 		}
@@ -222,8 +225,15 @@ func (h *host) connect(ctx context.Context, mayLaunch bool) error {
 	if err != nil {
 		return fmt.Errorf("driver %q: %w: %w", h.name, drivers.ErrUnavailable, err)
 	}
+	if p, ok := b.(process); ok && h.set.cfg.Node != nil {
+		p.SetNode(h.set.cfg.Node())
+	}
 	if err := b.Configure(ctx, h.config); err != nil {
-		_ = b.Close()
+		if launched { // it has no tasks yet: nobody would look for it again
+			_ = b.Kill()
+		} else {
+			_ = b.Close()
+		}
 		return fmt.Errorf("driver %q: configure: %w", h.name, err)
 	}
 	h.recoverLive(ctx, b)
@@ -252,6 +262,10 @@ func (h *host) reattach(ctx context.Context) (backend, error) {
 	if err != nil {
 		h.logger.Info("driver host of the earlier agent not found again, a new one takes over its tasks", "err", err)
 		return nil, nil
+	}
+	if h.external && !c.Runs(h.path) {
+		h.logger.Info("driver plugin has been replaced: the new one takes over its tasks", "pid", c.PID(), "plugin", h.path)
+		return nil, c.Kill()
 	}
 	h.logger.Info("driver host found again", "pid", c.PID())
 	return process{c}, nil

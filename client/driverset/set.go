@@ -13,6 +13,7 @@ import (
 
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/builtin"
+	"github.com/seraihq/serai/drivers/plugin"
 )
 
 // Store keeps the reattach data of host processes over a restart of the agent. The data is small and opaque.
@@ -34,6 +35,8 @@ type Config struct {
 	Plugins map[string]map[string]any
 	// Args are further arguments for external plugins, by plugin name.
 	Args map[string][]string
+	// Node tells external drivers of the node that they run on; nil tells nothing.
+	Node func() plugin.Node
 	// Store keeps reattach data; nil means that hosts are not found again.
 	Store Store
 	// Executable is the binary that runs built-in drivers as <Executable> driver-host <name>; empty means the running one.
@@ -42,6 +45,8 @@ type Config struct {
 	InProcess bool
 	// IdleStop is how long a host without tasks is kept; 0 means 2 minutes.
 	IdleStop time.Duration
+	// RetryFirst is after how long an external driver that could not be started is tried again at first; 0 means 5 seconds.
+	RetryFirst time.Duration
 	// Allow and Deny are lists of driver names (client options driver.allowlist and driver.denylist); an empty Allow means all.
 	Allow, Deny []string
 }
@@ -74,6 +79,9 @@ const firstFingerprint = 5 * time.Second
 func New(cfg Config) (*Set, error) {
 	if cfg.IdleStop == 0 {
 		cfg.IdleStop = 2 * time.Minute
+	}
+	if cfg.RetryFirst == 0 {
+		cfg.RetryFirst = 5 * time.Second
 	}
 	s := &Set{cfg: cfg, logger: cfg.Logger.With("component", "drivers"), discovered: make(chan struct{}),
 		hosts: map[string]*host{}, statuses: map[string]Status{}, changed: make(chan struct{})}

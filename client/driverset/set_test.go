@@ -15,30 +15,19 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/builtin"
 	hiddenmodes "github.com/seraihq/serai/drivers/host"
-	"github.com/seraihq/serai/drivers/mock"
-	"github.com/seraihq/serai/drivers/plugin"
 )
 
 // The test binary is also the binary that hosts drivers, and, under another name, an external driver.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "external-mock" {
-		plugin.Serve(external{mock.New(slog.New(slog.DiscardHandler))})
+	if serveExternal() {
 		return
 	}
 	if hiddenmodes.Main(os.Args) {
 		return
 	}
 	goleak.VerifyTestMain(m)
-}
-
-// external is a driver with a name of its own.
-type external struct{ *mock.Driver }
-
-func (e external) Info() drivers.Info {
-	info := e.Driver.Info()
-	info.Name = "third_party"
-	return info
 }
 
 // memoryStore is a Store that outlives a Set.
@@ -321,6 +310,11 @@ func TestExternal(t *testing.T) {
 	copyFile(t, "/bin/true", filepath.Join(cfg.PluginDir, "not-configured"), 0o755)
 	cfg.Plugins["broken"] = nil
 	copyFile(t, "/bin/true", filepath.Join(cfg.PluginDir, "broken"), 0o755)
+	copyFile(t, self, filepath.Join(cfg.PluginDir, "open-to-all"), 0o755)
+	if err := os.Chmod(filepath.Join(cfg.PluginDir, "open-to-all"), 0o757); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Plugins["open-to-all"] = nil
 	if err := os.Symlink(self, filepath.Join(cfg.PluginDir, "link")); err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +335,7 @@ func TestExternal(t *testing.T) {
 	if r, err := d.Wait(t.Context(), "x"); err != nil || r.ExitCode != 3 {
 		t.Errorf("%+v %v", r, err)
 	}
-	if names := s.Names(); len(names) != 4 {
+	if names := s.Names(); len(names) != len(builtin.All())+1 {
 		t.Errorf("%v", names)
 	}
 }
@@ -361,7 +355,8 @@ func TestNewer(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want bool
-	}{{"0.2.0", "0.1.9", true}, {"0.1", "0.1.0", false}, {"v1.0.0", "0.9", true}, {"0.1.0-dev", "0.1.0", false}} {
+	}{{"0.2.0", "0.1.9", true}, {"0.1", "0.1.0", false}, {"v1.0.0", "0.9", true}, {"0.1.0-dev", "0.1.0", false}, {"0.1.0", "0.1.0-dev", true},
+		{"0.1.0", "nonsense", true}, {"nonsense", "0.1.0", false}} {
 		if got := newer(c.a, c.b); got != c.want {
 			t.Errorf("newer(%q, %q) = %v", c.a, c.b, got)
 		}

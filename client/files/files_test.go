@@ -52,7 +52,7 @@ func root(t *testing.T, dir string) *Root {
 	return r
 }
 
-func TestKinds(t *testing.T) {
+func TestEscapeKinds(t *testing.T) {
 	dir, outside := tree(t)
 	r := root(t, dir)
 	if _, err := r.Guard("web/secrets"); err != nil {
@@ -125,7 +125,7 @@ func TestKinds(t *testing.T) {
 }
 
 // What holds secrets is known by what it is, not by its name.
-func TestGuardFollowsTheDirectory(t *testing.T) {
+func TestEscapeGuard(t *testing.T) {
 	dir, _ := tree(t)
 	r := root(t, dir)
 	id, err := r.Guard("web/secrets")
@@ -150,7 +150,7 @@ func TestGuardFollowsTheDirectory(t *testing.T) {
 
 // A task swaps a file and a directory for links out of the allocation as fast
 // as it can, while readers read.
-func TestSwapRace(t *testing.T) {
+func TestEscapeSwapRace(t *testing.T) {
 	dir, outside := tree(t)
 	r := root(t, dir)
 	if err := os.Mkdir(filepath.Join(dir, "alloc/data/d"), 0o755); err != nil {
@@ -207,7 +207,7 @@ func TestSwapRace(t *testing.T) {
 	swapper.Wait()
 }
 
-func TestWritesDoNotFollowLinks(t *testing.T) {
+func TestEscapeWrites(t *testing.T) {
 	dir, outside := tree(t)
 	r := root(t, dir)
 	host := filepath.Join(outside, "shadow")

@@ -85,7 +85,10 @@ func (r *Root) WriteFile(path string, data []byte, mode fs.FileMode, uid, gid in
 		if err := f.Chmod(mode); err != nil {
 			return err
 		}
-		_, err = f.Write(data)
+		if _, err = f.Write(data); err != nil {
+			// A part of it is of no use to anybody, and the space may be short.
+			_ = unix.Unlinkat(dirfd, name, 0)
+		}
 		return err
 	})
 }

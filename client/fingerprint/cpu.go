@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/seraihq/serai/api"
+	cgroups "github.com/seraihq/serai/internal/cgroup"
 )
 
 const cpuDir = "/sys/devices/system/cpu/"
@@ -19,10 +23,7 @@ const assumedMHz = 1000
 
 func cpu(cfg *Config, n *api.Node) error {
 	model, mhz := cpuInfo()
-	cores, err := coreList(cpuDir + "online")
-	if err != nil || len(cores) == 0 {
-		cores = firstCores(runtime.NumCPU())
-	}
+	cores := onlineCores()
 	if f, err := readInt(cpuDir + "cpu0/cpufreq/cpuinfo_max_freq"); err == nil && f > 0 {
 		mhz = f / 1000
 	}
@@ -38,8 +39,8 @@ func cpu(cfg *Config, n *api.Node) error {
 	reservable, err := reservableCores(cfg, cores)
 	problem = errors.Join(problem, err)
 	usable := total - cfg.ReservedCPU
-	if cfg.ReservedCPU == 0 && cfg.ReservedCores != "" {
-		usable = total * len(reservable) / len(cores)
+	if left, whole := UsableCores(cfg); cfg.ReservedCPU == 0 && !whole {
+		usable = total * len(left) / len(cores)
 	}
 	a := n.Attributes
 	if model != "" {
@@ -55,6 +56,36 @@ func cpu(cfg *Config, n *api.Node) error {
 		CpuShares: int64(total), TotalCpuCores: uint16(len(cores)), ReservableCpuCores: reservable,
 	}
 	return problem
+}
+
+// onlineCores gives the cores that run.
+func onlineCores() []uint16 {
+	cores, err := coreList(cpuDir + "online")
+	if err != nil || len(cores) == 0 {
+		return firstCores(runtime.NumCPU())
+	}
+	return cores
+}
+
+// UsableCores gives the cores that this process may run on and that are not
+// kept from tasks (reserved.cores); whole says whether that is all of them.
+func UsableCores(cfg *Config) (cores []uint16, whole bool) {
+	reserved, _ := ParseCores(cfg.ReservedCores)
+	all := onlineCores()
+	cores = slices.DeleteFunc(slices.Clone(all), func(c uint16) bool { return slices.Contains(reserved, c) || !mayUse(c) })
+	return cores, len(cores) == len(all)
+}
+
+// mayUse says whether this process may run on a core.
+func mayUse(core uint16) bool {
+	var set unix.CPUSet
+	return unix.SchedGetaffinity(0, &set) != nil || set.IsSet(int(core))
+}
+
+// pinning says whether tasks can be kept to some cores here.
+func pinning() bool {
+	l, err := cgroups.Find()
+	return err == nil && os.Geteuid() == 0 && l.Has("cpuset")
 }
 
 // reservableCores gives the cores that tasks may have for themselves.
@@ -75,9 +106,15 @@ func reservableCores(cfg *Config, cores []uint16) ([]uint16, error) {
 	for _, c := range reserved {
 		taken[c] = true
 	}
+	if !pinning() {
+		if cfg.ReservableCores != "" {
+			err = errors.New("reservable_cores: tasks cannot be kept to cores here: that takes root and the cpuset control group")
+		}
+		return nil, err
+	}
 	exists := map[uint16]bool{}
 	for _, c := range cores {
-		exists[c] = true
+		exists[c] = mayUse(c)
 	}
 	var out []uint16
 	for _, c := range allowed {

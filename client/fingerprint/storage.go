@@ -36,7 +36,7 @@ func storage(cfg *Config, n *api.Node) error {
 
 // volumeOf names the device that a directory is on; empty when unknown.
 func volumeOf(dir string) string {
-	table, err := os.ReadFile("/proc/self/mountinfo")
+	table, err := os.ReadFile("/proc/thread-self/mountinfo")
 	if err != nil {
 		return ""
 	}

@@ -181,7 +181,7 @@ func TestWithoutSplice(t *testing.T) {
 
 // A task that swaps its FIFO for a link to a file of the host must neither get
 // that file written nor read.
-func TestSwappedFIFO(t *testing.T) {
+func TestEscapeSwappedFIFO(t *testing.T) {
 	dir, c := allocDir(t), newCollector(t)
 	host := filepath.Join(t.TempDir(), "host")
 	fifo := filepath.Join(dir, FIFOName("web", "stdout"))
@@ -199,7 +199,7 @@ func TestSwappedFIFO(t *testing.T) {
 	}
 }
 
-func TestLinkedLogFileIsNotWritten(t *testing.T) {
+func TestEscapeLinkedLogFile(t *testing.T) {
 	dir, c := allocDir(t), newCollector(t)
 	host := filepath.Join(t.TempDir(), "host")
 	if err := os.WriteFile(host, []byte("precious"), 0o600); err != nil {

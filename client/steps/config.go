@@ -1,11 +1,13 @@
 package steps
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/logs"
 	"github.com/seraihq/serai/client/taskenv"
+	"github.com/seraihq/serai/client/users"
 	"github.com/seraihq/serai/drivers"
 )
 
@@ -19,18 +21,19 @@ const (
 // ConfigInput is what a driver's view of a task is made from.
 type ConfigInput struct {
 	In
-	ID      string // of this start
-	Node    *api.Node
-	Region  string
-	Network *api.AllocNetworkStatus
+	ID     string // of this start
+	Region string
+	// Extra are variables that steps have added to the environment.
+	Extra map[string]string
 }
 
 // TaskConfig makes what the driver is told about one start of a task: its
 // environment, its configuration with all references resolved, its limits.
+//
+// What cannot be given was refused by the steps before; it is left out here.
 func TaskConfig(in ConfigInput) *drivers.TaskConfig {
-	env := taskenv.New(taskenv.Input{
-		Region: in.Region, Node: in.Node, Alloc: in.Alloc, Task: in.Task, Dirs: dirs(in), Network: in.Network,
-	})
+	_, devices, _ := in.Devices.Grant(granted(in.Alloc, in.Task))
+	env := environment(in)
 	cfg := &drivers.TaskConfig{
 		ID:      in.ID,
 		JobName: in.Alloc.Job.Name, JobID: in.Alloc.JobID, ParentJob: in.Alloc.Job.ParentID,
@@ -41,13 +44,42 @@ func TaskConfig(in ConfigInput) *drivers.TaskConfig {
 
 		Resources: resources(in),
 		Config:    env.ReplaceTree(in.Task.Config),
+		Devices:   devices,
 		DNS:       dns(in.Alloc),
+	}
+	if pod := in.pod(); pod != nil {
+		cfg.Network, cfg.DNS = pod.Isolation, pod.DNS
+	}
+	cfg.Mounts, _ = mounts(&in.In)
+	if uid, ok := dynamicUser(&in.In); ok {
+		cfg.User = users.Name(uid)
 	}
 	if in.Task.LogConfig == nil || !in.Task.LogConfig.Disabled {
 		cfg.StdoutPath = in.Dir + "/" + logs.FIFOName(in.Task.Name, Stdout)
 		cfg.StderrPath = in.Dir + "/" + logs.FIFOName(in.Task.Name, Stderr)
 	}
 	return cfg
+}
+
+// environment makes the task's environment.
+func environment(in ConfigInput) *taskenv.Env {
+	deviceEnv, _, _ := in.Devices.Grant(granted(in.Alloc, in.Task))
+	extra := maps.Clone(in.Extra)
+	if extra == nil {
+		extra = map[string]string{}
+	}
+	maps.Copy(extra, deviceEnv)
+	return taskenv.New(taskenv.Input{
+		Region: in.Region, Node: in.Node, Alloc: in.Alloc, Task: in.Task, Dirs: dirs(in), Network: status(in), Extra: extra,
+	})
+}
+
+// status gives the address of the allocation's own network.
+func status(in ConfigInput) *api.AllocNetworkStatus {
+	if pod := in.pod(); pod != nil {
+		return pod.Status
+	}
+	return nil
 }
 
 // dirs gives the directories as the task will see them.
@@ -69,6 +101,9 @@ func resources(in ConfigInput) drivers.Resources {
 		r.CPUShares = t.Cpu.CpuShares
 		r.MemoryMB, r.MemoryMaxMB = t.Memory.MemoryMB, t.Memory.MemoryMaxMB
 		r.Cpuset = taskenv.Cores(t.Cpu.ReservedCores)
+		if r.Cpuset == "" && in.SharedCores != nil {
+			r.Cpuset = in.SharedCores()
+		}
 		if n := in.Node.NodeResources; n != nil && n.Cpu.CpuShares > 0 {
 			r.CPUPercent = float64(r.CPUShares) / float64(n.Cpu.CpuShares)
 		}
@@ -104,3 +139,14 @@ func AllocOfTaskID(id string) string {
 
 // TaskID names one start of a task.
 func TaskID(allocID, task, random string) string { return allocID + "/" + task + "/" + random }
+
+// Command gives the words of a command that runs in a task, with all references
+// resolved.
+func Command(in ConfigInput, command string, args []string) []string {
+	env := environment(in)
+	words := []string{env.Replace(command)}
+	for _, arg := range args {
+		words = append(words, env.Replace(arg))
+	}
+	return words
+}

@@ -7,9 +7,12 @@
 // repeatable: after a restart of the agent a step that stood is put up again,
 // and finds In.Restored set.
 //
-// Places for what is not built yet (artifact, template, network, volume,
-// identity, services) are entries in ForAlloc and ForTask; jobs that need them
-// are refused when they are submitted.
+// A step may have more to it: a Renewer is called before each further start, an
+// Environment adds variables, and a Releaser gives back what belongs to the agent.
 //
-// The runners of allocations and tasks call it. It owns no goroutine.
+// Places for what is not built yet (identity, services) are entries in ForAlloc
+// and ForTask; jobs that need them are refused when they are submitted.
+//
+// The runners of allocations and tasks call it. It owns no goroutine, but for
+// those that follow the files of templates (client/template).
 package steps

@@ -73,7 +73,7 @@ func unmountBeneath(dir string) error {
 }
 
 func mountsBeneath(dir string) ([]string, error) {
-	table, err := os.ReadFile("/proc/self/mountinfo")
+	table, err := os.ReadFile("/proc/thread-self/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("list mounts: %w", err)
 	}

@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/client/artifact"
+	"github.com/seraihq/serai/client/device"
 	"github.com/seraihq/serai/client/logs"
+	"github.com/seraihq/serai/client/template"
+	"github.com/seraihq/serai/client/users"
 	"github.com/seraihq/serai/drivers"
 )
 
@@ -18,12 +23,45 @@ type In struct {
 	Task   *api.Task // nil in the steps of an allocation
 	Driver drivers.Info
 	Dir    string // the allocation's directory on the host
+	Node   *api.Node
 	Logger *slog.Logger
 	Logs   *logs.Collector
+	// Devices are those of the node; SharedCores gives the cores of tasks that
+	// have none of their own, empty when they may use all.
+	Devices     *device.Set
+	SharedCores func() string
+	// Users are those that the node hands out; nil hands out none.
+	Users *users.Pool
+	// Artifacts fetches those of tasks; Region is what ${node.region} stands for.
+	Artifacts *artifact.Fetcher
+	Region    string
+	// Tell puts an event into the history of the task.
+	Tell func(*api.TaskEvent)
+	// Note puts a sentence into the history of the task, or of all tasks.
+	Note func(text string)
+	// Pod gives the network that the tasks share; nil, or giving nil: the host's.
+	Pod func() *Pod
+	// Control reaches the task while it runs; nil in the steps of an allocation.
+	Control template.Control
 	// Restored: the step stood when the agent was last up, and the task may run.
 	// Before is what it left then.
 	Restored bool
 	Before   Result
+}
+
+// note calls Note where there is one.
+func (in *In) note(format string, args ...any) {
+	if in.Note != nil {
+		in.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+// pod gives what Pod does, where there is one.
+func (in *In) pod() *Pod {
+	if in.Pod == nil {
+		return nil
+	}
+	return in.Pod()
 }
 
 // Result is what a step leaves for its Down, kept over a restart of the agent.
@@ -39,6 +77,15 @@ type Step interface {
 // Releaser is a step that holds something of this process, which it gives back
 // when the agent ends and the task runs on.
 type Releaser interface{ Release() }
+
+// Renewer is a step that has something to do before each start of a task that
+// is not the first since it went up. Its result takes the place of that of Up.
+type Renewer interface {
+	Again(ctx context.Context, in *In) (Result, error)
+}
+
+// Environment is a step that adds variables to the task's environment.
+type Environment interface{ Env() map[string]string }
 
 // Entry is a step with the time that it may take.
 type Entry struct {
@@ -72,9 +119,21 @@ func (s *Sequence) Results() map[string]Result {
 	return out
 }
 
-// Up puts up the steps that do not stand yet. After an error it can be called
-// again; Down undoes what did stand.
+// Up puts up the steps that do not stand yet, and renews those that do. After an
+// error it can be called again; Down undoes what did stand.
 func (s *Sequence) Up(ctx context.Context, in *In) error {
+	for _, e := range s.entries[:s.up] {
+		r, ok := e.Step.(Renewer)
+		if !ok {
+			continue
+		}
+		name := e.Step.Name()
+		out, err := e.run(ctx, func(ctx context.Context) (Result, error) { return r.Again(ctx, in) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		s.results[name] = out
+	}
 	for s.up < len(s.entries) {
 		e := s.entries[s.up]
 		name := e.Step.Name()
@@ -88,6 +147,20 @@ func (s *Sequence) Up(ctx context.Context, in *In) error {
 		s.up++
 	}
 	return nil
+}
+
+// Env gives the variables that steps add to the task's environment.
+func (s *Sequence) Env() map[string]string {
+	var vars map[string]string
+	for _, e := range s.entries {
+		if x, ok := e.Step.(Environment); ok {
+			if vars == nil {
+				vars = map[string]string{}
+			}
+			maps.Copy(vars, x.Env())
+		}
+	}
+	return vars
 }
 
 // Down undoes what stands, also what only an earlier life has put up, in

@@ -88,6 +88,40 @@ func TestSequence(t *testing.T) {
 	}
 }
 
+// renewed is a step that is told of further starts, and adds to the environment.
+type renewed struct{ part }
+
+func (r renewed) Again(context.Context, *In) (Result, error) {
+	*r.log = append(*r.log, "again "+r.name)
+	if r.fail["again"] {
+		return nil, errors.New("no")
+	}
+	return Result{"of": "again"}, nil
+}
+
+func (renewed) Env() map[string]string { return map[string]string{"A": "1"} }
+
+func TestSequenceRenews(t *testing.T) {
+	var log []string
+	bad := map[string]bool{}
+	s := NewSequence([]Entry{{renewed{part{name: "a", log: &log, fail: bad}}, time.Second}, {part{name: "b", log: &log}, time.Second}}, nil)
+	for range 2 {
+		if err := s.Up(t.Context(), &In{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"up a", "up b", "again a"}, log); diff != "" || s.Results()["a"]["of"] != "again" {
+		t.Error(diff, s.Results())
+	}
+	if s.Env()["A"] != "1" {
+		t.Error(s.Env())
+	}
+	bad["again"] = true
+	if err := s.Up(t.Context(), &In{}); err == nil || !strings.HasPrefix(err.Error(), "a: ") {
+		t.Error(err)
+	}
+}
+
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log []string
@@ -117,8 +151,10 @@ func input(t *testing.T, task *api.Task) *In {
 		}
 	})
 	return &In{
-		Alloc: &api.Allocation{ID: "0a1b", Job: &api.Job{ID: "j", Payload: []byte("payload")}}, Task: task,
-		Dir: dir, Logger: slog.New(slog.DiscardHandler), Logs: collector,
+		Alloc: &api.Allocation{ID: "0a1b", TaskGroup: "g", Job: &api.Job{
+			ID: "j", Payload: []byte("payload"), TaskGroups: []*api.TaskGroup{{Name: "g", Tasks: []*api.Task{task}}},
+		}}, Task: task,
+		Dir: dir, Node: &api.Node{}, Logger: slog.New(slog.DiscardHandler), Logs: collector,
 	}
 }
 
@@ -129,8 +165,8 @@ func TestDirectories(t *testing.T) {
 	in := input(t, &api.Task{Name: "web", DispatchPayload: &api.DispatchPayloadConfig{File: "in/deep/data.json"}})
 	output := &Logs{}
 	ctx := t.Context()
-	alloc := NewSequence(ForAlloc(&Previous{}), nil)
-	task := NewSequence(ForTask(in.Task, output), nil)
+	alloc := NewSequence(ForAlloc(&Previous{}, &Disk{}, nil), nil)
+	task := NewSequence(ForTask(in.Task, output, nil), nil)
 	if err := alloc.Up(ctx, in); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +209,7 @@ func TestDirectories(t *testing.T) {
 	}
 }
 
-func TestPayloadStaysInLocal(t *testing.T) {
+func TestEscapePayload(t *testing.T) {
 	in := input(t, &api.Task{Name: "web", DispatchPayload: &api.DispatchPayloadConfig{File: "../../../evil"}})
 	ctx := t.Context()
 	if _, err := (AllocDir{}).Up(ctx, in); err != nil {
@@ -199,7 +235,7 @@ func TestDisabledLogs(t *testing.T) {
 	if _, err := output.Up(t.Context(), in); err != nil || output.Stream(Stdout) != nil {
 		t.Errorf("%v, stream %v", err, output.Stream(Stdout))
 	}
-	cfg := TaskConfig(ConfigInput{In: *in, Node: &api.Node{}})
+	cfg := TaskConfig(ConfigInput{In: *in})
 	if cfg.StdoutPath != "" || cfg.StderrPath != "" {
 		t.Errorf("paths %q %q", cfg.StdoutPath, cfg.StderrPath)
 	}
@@ -209,7 +245,7 @@ func TestDirsInsideIsolatingDrivers(t *testing.T) {
 	in := input(t, &api.Task{Name: "web"})
 	for fsKind, want := range map[drivers.FSIsolation]string{drivers.FSNone: in.Dir + "/web/local", drivers.FSChroot: "/local", drivers.FSImage: "/local"} {
 		in.Driver.Abilities.FS = fsKind
-		if got := TaskConfig(ConfigInput{In: *in, Node: &api.Node{}}).Env["NOMAD_TASK_DIR"]; got != want {
+		if got := TaskConfig(ConfigInput{In: *in}).Env["NOMAD_TASK_DIR"]; got != want {
 			t.Errorf("%s: %q, want %q", fsKind, got, want)
 		}
 	}

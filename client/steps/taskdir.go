@@ -42,6 +42,10 @@ func (TaskDir) Up(_ context.Context, in *In) (Result, error) {
 	}
 	defer root.Close()
 	name := in.Task.Name
+	out := Result{}
+	if err := takeUser(in, out); err != nil {
+		return nil, err
+	}
 	uid, gid := owner(in)
 	for _, d := range []struct {
 		path     string
@@ -61,7 +65,6 @@ func (TaskDir) Up(_ context.Context, in *In) (Result, error) {
 			return nil, err
 		}
 	}
-	out := Result{}
 	secrets := name + "/secrets"
 	if err := guard(root, out, keySecrets, secrets); err != nil {
 		return nil, err
@@ -126,6 +129,9 @@ func secretsMB(in *In) int {
 // owner gives whom the secrets belong to; -1 when that cannot be told here, and
 // then the driver says what is wrong with the user.
 func owner(in *In) (uid, gid int) {
+	if uid, ok := dynamicUser(in); ok {
+		return uid, uid
+	}
 	name := in.Task.User
 	if name == "" && in.Driver.Abilities.FS == drivers.FSChroot {
 		name = defaultUser

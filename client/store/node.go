@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -23,6 +24,7 @@ const (
 	idFile     = "client-id"
 	secretFile = "secret-id"
 	keyMeta    = "meta"
+	keyContact = "contact"
 )
 
 var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
@@ -88,6 +90,28 @@ func (s *Store) Meta() (map[string]*string, error) {
 	return meta, err
 }
 
+// Contact is when the servers were last heard of: Up since the machine was
+// started for the time named Boot, and by the clock on the wall.
+type Contact struct {
+	Boot string
+	Up   time.Duration
+	Wall time.Time
+}
+
+// PutContact keeps when the servers were last heard of.
+func (s *Store) PutContact(c Contact) error {
+	b := s.Batch()
+	b.put(bucketNode, keyContact, c)
+	return b.Write()
+}
+
+// Contact gives what PutContact kept; zero when there is nothing.
+func (s *Store) Contact() (Contact, error) {
+	var c Contact
+	_, err := s.get(bucketNode, keyContact, &c)
+	return c, err
+}
+
 // SaveDriver keeps a driver's reattach data, replacing what was there; empty
 // data deletes it.
 func (s *Store) SaveDriver(name string, data []byte) error {
@@ -98,6 +122,19 @@ func (s *Store) SaveDriver(name string, data []byte) error {
 		b.put(bucketDrivers, name, data)
 	}
 	return b.Write()
+}
+
+// Drivers lists the drivers that SaveDriver kept something of.
+func (s *Store) Drivers() ([]string, error) {
+	var names []string
+	s.file.RLock()
+	defer s.file.RUnlock()
+	err := walk(s.db, func(bucket string, key, _ []byte) {
+		if bucket == bucketDrivers {
+			names = append(names, string(key))
+		}
+	})
+	return names, wrap(err)
 }
 
 // LoadDriver gives a driver's reattach data, or nothing.

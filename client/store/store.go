@@ -22,9 +22,11 @@ const (
 	bucketTasks   = "tasks"       // allocation ID, "/", task
 	bucketDrivers = "drivers"     // name
 	bucketNode    = "node"        // name of a record
+
+	bucketNetworks = "networks" // allocation ID
 )
 
-var buckets = []string{bucketAllocs, bucketJobs, bucketRunners, bucketTasks, bucketDrivers, bucketNode}
+var buckets = []string{bucketAllocs, bucketJobs, bucketRunners, bucketTasks, bucketDrivers, bucketNode, bucketNetworks}
 
 const (
 	fileName    = "state.db"

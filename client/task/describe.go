@@ -143,6 +143,23 @@ func MainDead() *api.TaskEvent {
 	return &api.TaskEvent{Type: api.TaskMainDead, DisplayMessage: "Main tasks in the group died"}
 }
 
+// Unhealthy tells why the task kept its allocation from being found healthy.
+func Unhealthy(text string) *api.TaskEvent {
+	e := detailed(api.TaskEvent{Type: api.TaskAllocUnhealthy, DisplayMessage: text, Message: text}, "message", text)
+	return &e
+}
+
+// Message tells something about the set-up of the allocation.
+func Message(text string) *api.TaskEvent {
+	e := detailed(api.TaskEvent{Type: api.TaskHookMessage, DisplayMessage: text, Message: text}, "message", text)
+	return &e
+}
+
+// Reconnected tells that the servers had lost sight of the task's node.
+func Reconnected() *api.TaskEvent {
+	return &api.TaskEvent{Type: api.TaskClientReconnected, DisplayMessage: "Client reconnected"}
+}
+
 // RestartRequested is the cause of a restart that somebody asked for.
 func RestartRequested(reason string) *api.TaskEvent {
 	e := detailed(api.TaskEvent{Type: api.TaskRestartSignal, RestartReason: reason, DisplayMessage: reason}, "restart_reason", reason)

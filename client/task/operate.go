@@ -26,7 +26,8 @@ const (
 // in gives the set-up steps what they work on.
 func (r *Runner) in() steps.In {
 	in := r.cfg.In
-	in.Alloc, in.Task, in.Dir = r.alloc, r.task, r.cfg.Dir
+	in.Alloc, in.Task, in.Dir, in.Node = r.alloc, r.task, r.cfg.Dir, r.cfg.Node()
+	in.Control = control{r}
 	return in
 }
 
@@ -60,15 +61,26 @@ func (r *Runner) raise(ctx context.Context, in steps.In, find func(context.Conte
 }
 
 func (r *Runner) start() {
-	in := steps.ConfigInput{In: r.in(), ID: r.record.ID, Node: r.cfg.Node(), Region: r.cfg.Region}
+	in := steps.ConfigInput{In: r.in(), ID: r.record.ID, Region: r.cfg.Region}
+	from := r.record.State.FromCheckpoint
 	r.ordered(func(ctx context.Context) *Event {
-		in.Driver = r.driver.Info()
+		in.Driver, in.Extra = r.driver.Info(), r.seq.Env()
+		all := ctx
 		ctx, cancel := context.WithTimeout(ctx, startDeadline)
 		defer cancel()
-		handle, err := r.driver.Start(ctx, steps.TaskConfig(in))
+		if r.cfg.Stand != nil {
+			if err := r.cfg.Stand(ctx); err != nil {
+				return outcome(StartDone, err)
+			}
+		}
+		defer r.listen(ctx, in.ID)()
+		handle, err := r.begin(ctx, steps.TaskConfig(in), from)
 		if err == nil {
 			r.handle.Store(handle)
 			return outcome(StartDone, nil)
+		}
+		if errors.Is(err, drivers.ErrUnavailable) || ctx.Err() != nil {
+			r.free(all, in.ID) // it died over it: what it began may be there, or run
 		}
 		ev := outcome(StartDone, err)
 		ev.Recoverable = drivers.IsRecoverable(err)
@@ -163,15 +175,27 @@ func (r *Runner) destroy(id string) {
 		return
 	}
 	r.ordered(func(ctx context.Context) *Event {
+		r.free(ctx, id)
+		return nil
+	})
+}
+
+// free asks the driver to destroy, again when its process dies over it.
+func (r *Runner) free(ctx context.Context, id string) {
+	for deadline := time.Now().Add(recoverFor); ; {
 		d, err := r.cfg.Drivers.Find(ctx, r.cfg.Task.Driver)
 		if err == nil {
 			err = d.Destroy(ctx, id, true)
 		}
-		if err != nil && ctx.Err() == nil {
-			r.cfg.Logger.Warn("the driver could not free what an ended task held", "task_id", id, "err", err)
+		if err == nil || ctx.Err() != nil {
+			return
 		}
-		return nil
-	})
+		if !errors.Is(err, drivers.ErrUnavailable) || time.Now().After(deadline) {
+			r.cfg.Logger.Warn("the driver could not free what an ended task held", "task_id", id, "err", err)
+			return
+		}
+		pause(ctx, driverPause)
+	}
 }
 
 func (r *Runner) tearDown() {

@@ -44,6 +44,9 @@ type Config struct {
 	Drivers Drivers
 	Steps   []steps.Entry
 	In      steps.In // Alloc, Task, Driver are filled in
+	// Stand is called before each start: what the task shares with others of its
+	// allocation must be there. Nil: there is nothing.
+	Stand func(ctx context.Context) error
 	// Saved is what an earlier agent kept; nil for a new task.
 	Saved *Record
 	// Hold is closed when tasks may be started; recovering those that run does not wait.
@@ -64,6 +67,9 @@ type Runner struct {
 	handle  atomic.Pointer[drivers.TaskHandle]
 	results atomic.Pointer[map[string]steps.Result]
 	next    atomic.Pointer[change]
+	watched atomic.Bool // the driver has the running start, and tells of its end
+
+	writing sync.Mutex // held while the task's checkpoint is written or read
 
 	// Owned by the loop.
 	ctx    context.Context
@@ -103,6 +109,12 @@ func NewRunner(cfg Config) *Runner {
 	done := make(chan struct{})
 	close(done)
 	r.last = done
+	// The first event, before anybody can send another.
+	if cfg.Saved == nil {
+		r.Send(Event{Kind: Create})
+	} else {
+		r.Send(Event{Kind: Restore})
+	}
 	return r
 }
 
@@ -145,11 +157,6 @@ func (r *Runner) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	r.ctx = ctx
 	defer r.finish(cancel)
-	if r.cfg.Saved == nil {
-		r.Send(Event{Kind: Create})
-	} else {
-		r.Send(Event{Kind: Restore})
-	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -190,6 +197,7 @@ func (r *Runner) publish() {
 		r.id.Store(&id)
 	default:
 		r.id.Store(nil)
+		r.watched.Store(false)
 	}
 }
 
@@ -214,6 +222,7 @@ func (r *Runner) act(a Action) {
 	case Start:
 		r.start()
 	case Watch:
+		r.watched.Store(true)
 		r.async(r.watch(r.record.ID))
 	case Recover:
 		r.recover()
@@ -275,8 +284,11 @@ func outcome(kind EventKind, err error) *Event {
 		return ev
 	}
 	ev.Err = err.Error()
+	if f, ok := errors.AsType[*steps.Failure](err); ok {
+		ev.Cause = f.Event
+	}
 	ev.Recoverable = true
-	for _, kind := range []error{api.ErrInvalid, api.ErrDenied, drivers.ErrUnknownDriver, drivers.ErrDisabled, drivers.ErrUnsupported} {
+	for _, kind := range []error{api.ErrInvalid, api.ErrDenied, api.ErrTooLarge, drivers.ErrUnknownDriver, drivers.ErrDisabled, drivers.ErrUnsupported} {
 		if errors.Is(err, kind) {
 			ev.Recoverable = false
 		}

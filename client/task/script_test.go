@@ -160,8 +160,12 @@ func parseEvent(t *testing.T, fields []string) Event {
 			ev.Jitter, _ = strconv.ParseFloat(v, 64)
 		case "no-delay":
 			ev.NoDelay = true
+		case "now":
+			ev.NoDelay, ev.Now = true, true
 		case "revive":
 			ev.Revive = true
+		case "from-checkpoint":
+			ev.FromCheckpoint = true
 		case "sibling":
 			ev.Cause = SiblingFailed(v)
 		case "leader":
@@ -186,6 +190,9 @@ func trace(out *strings.Builder, before, after State, actions []Action) {
 	b, a := before.Task, after.Task
 	if b.State != a.State || b.Failed != a.Failed || b.Restarts != a.Restarts {
 		fmt.Fprintf(out, "    state %s failed=%v restarts=%d\n", a.State, a.Failed, a.Restarts)
+	}
+	if before.FromCheckpoint != after.FromCheckpoint {
+		fmt.Fprintf(out, "    from checkpoint %v\n", after.FromCheckpoint)
 	}
 	for _, e := range a.Events {
 		known := false

@@ -47,8 +47,12 @@ type State struct {
 	Until time.Time
 	// Killed: the task is to end for good; told says that the reason was recorded.
 	Killed bool
+	// Now: it ends without a grace.
+	Now bool
 	// Again: the task is being stopped only to be started anew.
 	Again bool
+	// FromCheckpoint: the next start goes on from the task's checkpoint.
+	FromCheckpoint bool
 	// Failed is what Task.Failed will be when the task is dead.
 	Failed bool
 }
@@ -60,12 +64,15 @@ type EventKind string
 const (
 	Create  EventKind = "create"  // the allocation was received
 	Go      EventKind = "go"      // the task may start
-	Kill    EventKind = "kill"    // Cause, NoDelay: end for good
+	Kill    EventKind = "kill"    // Cause, NoDelay, Now: end for good
 	Restart EventKind = "restart" // Cause: stop and start anew; Revive: also when dead
 	Restore EventKind = "restore" // the agent has restarted and loaded the state
 	Note    EventKind = "note"    // Cause: only record it
+	Keep    EventKind = "keep"    // what set-up steps have left has changed
+	Suspend EventKind = "suspend" // its driver has suspended it
+	Resume  EventKind = "resume"  // its driver lets it run again
 
-	SetUpDone  EventKind = "set-up"     // Err, Recoverable
+	SetUpDone  EventKind = "set-up"     // Err, Recoverable, Cause: in place of the usual failure
 	StartDone  EventKind = "started"    // Err, Recoverable, Exit.ExitCode
 	Exited     EventKind = "exited"     // Exit
 	Recovered  EventKind = "recovered"  // Err
@@ -85,7 +92,10 @@ type Event struct {
 	Exit        drivers.ExitResult
 	Cause       *api.TaskEvent
 	NoDelay     bool
+	Now         bool // without a grace either
 	Revive      bool
+	// FromCheckpoint: a restart goes on from the task's checkpoint.
+	FromCheckpoint bool
 }
 
 // ActionKind names what is to be done.

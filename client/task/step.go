@@ -30,6 +30,10 @@ func (s Spec) Step(st State, ev Event) (State, []Action) {
 	case Note:
 		m.record(*ev.Cause)
 		m.do(Action{Kind: Tell})
+	case Keep:
+		m.keep()
+	case Suspend, Resume:
+		m.suspended(ev.Kind == Suspend)
 	case SetUpDone:
 		m.setUpDone()
 	case StartDone:
@@ -69,6 +73,15 @@ func (m *machine) record(e api.TaskEvent) {
 	m.st.Task.Events = append(append(make([]*api.TaskEvent, 0, len(old)+1), old...), &e)
 }
 
+// keep saves what has changed beside the state. Before a start that is done by
+// the start itself, whose ID a further record would replace.
+func (m *machine) keep() {
+	switch m.st.Phase {
+	case Running, Delayed, Stopping:
+		m.do(Action{Kind: Save})
+	}
+}
+
 func (m *machine) goAhead() {
 	if m.st.Phase != Waiting || m.st.Killed {
 		return
@@ -92,7 +105,11 @@ func (m *machine) setUpDone() {
 	case m.ev.Err == "":
 		m.start()
 	default:
-		m.record(setupFailure(m.ev.Err))
+		if m.ev.Cause != nil {
+			m.record(*m.ev.Cause)
+		} else {
+			m.record(setupFailure(m.ev.Err))
+		}
 		m.failure("", m.ev.Recoverable)
 	}
 }
@@ -108,6 +125,7 @@ func (m *machine) startDone() {
 	if m.st.Phase != Starting {
 		return
 	}
+	m.st.FromCheckpoint = false
 	if m.ev.Err != "" {
 		m.record(driverFailure(m.ev.Err, m.ev.Exit.ExitCode))
 		if m.st.Killed {
@@ -133,6 +151,7 @@ func (m *machine) exited() {
 	default:
 		return
 	}
+	m.st.Task.Suspended = false
 	m.record(terminated(m.ev.Exit))
 	m.do(Action{Kind: Destroy})
 	switch {

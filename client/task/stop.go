@@ -12,13 +12,10 @@ func (m *machine) kill() {
 		return
 	}
 	if m.st.Killed {
-		if m.ev.NoDelay && m.st.Phase == Delayed {
-			m.record(skippingDelay(m.ShutdownDelay))
-			m.stop()
-		}
+		m.hurry()
 		return
 	}
-	m.st.Killed, m.st.Again = true, false
+	m.st.Killed, m.st.Again, m.st.Now = true, false, m.ev.Now
 	if m.ev.Cause != nil {
 		m.record(*m.ev.Cause)
 		m.st.Failed = m.st.Failed || m.ev.Cause.FailsTask
@@ -34,6 +31,33 @@ func (m *machine) kill() {
 	case Stopping: // for a restart: the same stop now ends it
 		m.do(Action{Kind: Save})
 	}
+}
+
+// hurry shortens the end of a task that is ending already.
+func (m *machine) hurry() {
+	now := m.ev.Now && !m.st.Now
+	if now {
+		m.st.Now = true
+		if m.ev.Cause != nil {
+			m.record(*m.ev.Cause)
+			m.st.Failed = m.st.Failed || m.ev.Cause.FailsTask
+		}
+	}
+	switch {
+	case m.ev.NoDelay && m.st.Phase == Delayed:
+		m.record(skippingDelay(m.ShutdownDelay))
+		m.stop()
+	case now && m.st.Phase == Stopping:
+		m.do(Action{Kind: Save}, Action{Kind: Tell}, Action{Kind: Stop, Signal: m.KillSignal})
+	}
+}
+
+// grace is how long the task may take to end.
+func (m *machine) grace() time.Duration {
+	if m.st.Now {
+		return 0
+	}
+	return m.KillTimeout
 }
 
 // beginStop stops a running task, after its shutdown delay.
@@ -55,11 +79,12 @@ func (m *machine) beginStop() {
 
 func (m *machine) stop() {
 	m.st.Phase, m.st.Until = Stopping, time.Time{}
+	m.st.Task.Suspended = false // its driver lets it run, so that it can end
 	if m.st.Killed {
-		m.record(killing(m.KillTimeout))
+		m.record(killing(m.grace()))
 	}
 	m.do(Action{Kind: Save}, Action{Kind: Tell},
-		Action{Kind: Stop, Signal: m.KillSignal, Timeout: m.KillTimeout})
+		Action{Kind: Stop, Signal: m.KillSignal, Timeout: m.grace()})
 }
 
 // stopFailed tells that something of the task still runs, and tries again.
@@ -80,10 +105,11 @@ func (m *machine) restart() {
 	switch m.st.Phase {
 	case Running:
 		m.record(*m.ev.Cause)
-		m.st.Again = true
+		m.st.Again, m.st.FromCheckpoint = true, m.ev.FromCheckpoint
 		m.stop()
 	case Backoff:
 		m.record(*m.ev.Cause)
+		m.st.FromCheckpoint = m.ev.FromCheckpoint
 		m.do(Action{Kind: Tell})
 		m.resume()
 	case Dead:
@@ -91,7 +117,7 @@ func (m *machine) restart() {
 			return
 		}
 		m.record(*m.ev.Cause)
-		m.st = State{Phase: Preparing, Task: m.st.Task}
+		m.st = State{Phase: Preparing, Task: m.st.Task, FromCheckpoint: m.ev.FromCheckpoint}
 		m.st.Task.State, m.st.Task.Failed, m.st.Task.FinishedAt = api.TaskStatePending, false, time.Time{}
 		m.st.Task.Restarts++
 		m.st.Task.LastRestart = m.ev.Time
@@ -115,7 +141,8 @@ func (m *machine) restore() {
 	case Backoff:
 		m.wait(m.st.Until.Sub(m.ev.Time))
 	case Ending:
-		m.do(Action{Kind: TearDown})
+		// The driver may have been asked and not have come to an end.
+		m.do(Action{Kind: Destroy}, Action{Kind: TearDown})
 	}
 }
 
@@ -126,6 +153,7 @@ func (m *machine) recovered() {
 		return
 	}
 	if m.ev.Err != "" {
+		m.st.Task.Suspended = false
 		m.record(restoreFailure(m.ev.Err))
 		m.do(Action{Kind: Destroy})
 		switch {
@@ -143,6 +171,6 @@ func (m *machine) recovered() {
 	case Delayed:
 		m.wait(m.st.Until.Sub(m.ev.Time))
 	case Stopping:
-		m.do(Action{Kind: Stop, Signal: m.KillSignal, Timeout: m.KillTimeout})
+		m.do(Action{Kind: Stop, Signal: m.KillSignal, Timeout: m.grace()})
 	}
 }

@@ -55,6 +55,13 @@ func New(in Input) *Env {
 // Map gives the variables; the caller may change it.
 func (e *Env) Map() map[string]string { return maps.Clone(e.vars) }
 
+// With gives an environment that differs in these variables.
+func (e *Env) With(vars map[string]string) *Env {
+	other := &Env{vars: maps.Clone(e.vars), facts: e.facts}
+	maps.Copy(other.vars, vars)
+	return other
+}
+
 // Facts gives what ${node.…}, ${attr.…} and ${meta.…} stand for on a node.
 func Facts(n *api.Node, region string) map[string]string {
 	facts := make(map[string]string, len(n.Attributes)+len(n.Meta)+8)

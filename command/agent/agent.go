@@ -19,6 +19,7 @@ import (
 	"github.com/seraihq/serai/command/agent/config"
 	"github.com/seraihq/serai/command/agent/listen"
 	"github.com/seraihq/serai/command/agent/rest"
+	"github.com/seraihq/serai/internal/rpc"
 	"github.com/seraihq/serai/internal/telemetry"
 	"github.com/seraihq/serai/internal/version"
 	"github.com/seraihq/serai/server"
@@ -37,16 +38,19 @@ const stopGrace = 5 * time.Second
 
 // Agent is a running agent.
 type Agent struct {
-	cfg       *config.Agent
-	options   Options
-	logs      *logs
-	logger    *slog.Logger
-	telemetry *telemetry.Telemetry
-	lock      *lock
-	server    *server.Server // nil: none
-	client    *client.Client // nil: none
-	http      *listen.Server
-	scratch   string // directory of a dev agent, removed at its end
+	cfg         *config.Agent
+	options     Options
+	logs        *logs
+	logger      *slog.Logger
+	telemetry   *telemetry.Telemetry
+	lock        *lock
+	server      *server.Server // nil: none
+	client      *client.Client // nil: none
+	remote      *rpc.Client    // the servers of a client that is alone; nil: none
+	http        *listen.Server
+	rpc         *listen.Server // nil: none
+	scratch     string         // directory of a dev agent, removed at its end
+	scratchLock *lock          // of that directory
 
 	mu       sync.Mutex // guards reloads
 	reloaded *config.Agent
@@ -80,8 +84,8 @@ func refuse(cfg *config.Agent) error {
 	switch {
 	case !cfg.Enabled():
 		return api.Errorf(api.ErrInvalid, "neither server nor client is enabled; set server { enabled = true }, client { enabled = true }, or start with -dev")
-	case !cfg.Server.Enabled:
-		return api.Errorf(api.ErrNotBuilt, "an agent that is only a client needs the protocol between agents, which is not there yet; enable the server too")
+	case !cfg.Server.Enabled && len(cfg.Client.Servers) == 0:
+		return api.Errorf(api.ErrInvalid, "a client without a server in the same agent needs to know its servers; set client { servers = [\"127.0.0.1:4647\"] }")
 	case cfg.Server.BootstrapExpect > 1:
 		return api.Errorf(api.ErrNotBuilt, "clusters of several servers are not there yet; set bootstrap_expect = 1")
 	case cfg.Client.Enabled && cfg.Client.CgroupParent != "/serai":
@@ -109,8 +113,15 @@ func (a *Agent) open() error {
 	if a.http, err = a.listen(); err != nil {
 		return err
 	}
-	if a.server, err = a.openServer(); err != nil {
-		return fmt.Errorf("start server: %w", err)
+	if a.rpc, err = a.listenRPC(); err != nil {
+		return err
+	}
+	if a.cfg.Server.Enabled {
+		if a.server, err = a.openServer(); err != nil {
+			return fmt.Errorf("start server: %w", err)
+		}
+	} else {
+		a.remote = rpc.NewClient(a.cfg.Client.Servers)
 	}
 	if a.client, err = a.openClient(); err != nil {
 		return fmt.Errorf("start client: %w", err)
@@ -129,12 +140,19 @@ func (a *Agent) close() {
 	if a.http != nil {
 		_ = a.http.Close()
 	}
+	if a.rpc != nil {
+		_ = a.rpc.Close()
+	}
+	if a.remote != nil {
+		a.remote.Close()
+	}
 	if a.server != nil {
 		if err := a.server.Close(); err != nil {
 			a.logger.Error("server did not close cleanly", "err", err)
 		}
 	}
 	if a.scratch != "" {
+		defer a.scratchLock.release()
 		if err := os.RemoveAll(a.scratch); err != nil {
 			a.logger.Warn("the dev agent's directory is not removed", "dir", a.scratch, "err", err)
 		}
@@ -154,7 +172,7 @@ func (a *Agent) run(ctx context.Context) error {
 	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServer()
 	serverDone := make(chan error, 1)
-	go func() { serverDone <- a.server.Run(serverCtx) }()
+	go func() { serverDone <- a.runServer(serverCtx) }()
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { // the server's end is the agent's
@@ -167,9 +185,15 @@ func (a *Agent) run(ctx context.Context) error {
 		}
 	})
 	a.startClient(ctx, g)
-	a.http.Handle(a.guarded(a.handler()))
+	people := a.handler()
+	a.http.Handle(a.guarded(a.http, people))
 	g.Go(func() error { return a.http.Run(ctx) })
+	if a.rpc != nil {
+		a.rpc.Handle(a.guarded(a.rpc, a.rpcHandler(people)))
+		g.Go(func() error { return a.rpc.Run(ctx) })
+	}
 	g.Go(func() error { return a.announce(ctx) })
+	g.Go(func() error { tendMemory(ctx); return nil })
 	g.Go(func() error {
 		for {
 			select {
@@ -192,16 +216,30 @@ func (a *Agent) run(ctx context.Context) error {
 	return err
 }
 
-// announce says when the agent can be used.
-func (a *Agent) announce(ctx context.Context) error {
-	select {
-	case <-a.server.Ready():
-	case <-ctx.Done():
+// runServer runs the server; without one it waits for the end.
+func (a *Agent) runServer(ctx context.Context) error {
+	if a.server == nil {
+		<-ctx.Done()
 		return nil
 	}
-	what := "server"
+	return a.server.Run(ctx)
+}
+
+// announce says when the agent can be used.
+func (a *Agent) announce(ctx context.Context) error {
+	what := "client"
+	if a.server != nil {
+		what = "server"
+		select {
+		case <-a.server.Ready():
+		case <-ctx.Done():
+			return nil
+		}
+	}
 	if a.client != nil {
-		what = "server and client"
+		if a.server != nil {
+			what = "server and client"
+		}
 		select {
 		case <-a.client.Registered():
 		case <-ctx.Done():
@@ -247,6 +285,8 @@ func (a *Agent) handler() *rest.API {
 	}
 	if a.server != nil {
 		c.Server = a.server
+	} else {
+		c.Servers = a.remote
 	}
 	return rest.New(c)
 }

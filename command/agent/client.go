@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -25,30 +24,33 @@ func (a *Agent) openClient() (*client.Client, error) {
 	}
 	state, allocs := c.StateDir, c.AllocDir
 	if a.cfg.DevMode && state == "" {
-		dir, err := os.MkdirTemp("", "serai-dev-")
+		sweepDevDirs(a.logger)
+		dir, held, err := newDevDir()
 		if err != nil {
-			return nil, fmt.Errorf("make a directory for the dev agent: %w", err)
-		}
-		a.scratch = dir
-		// Tasks that run as other users have to reach their own directories.
-		if err := os.Chmod(dir, 0o711); err != nil {
 			return nil, err
 		}
+		a.scratch, a.scratchLock = dir, held
 		state, allocs = filepath.Join(dir, "client"), filepath.Join(dir, "alloc")
 	}
+	var servers client.Server = a.remote
+	if a.server != nil {
+		servers = a.server.Nodes()
+	}
 	return client.New(client.Config{
-		Logger: a.logger, Server: a.server.Nodes(),
+		Logger: a.logger, Server: servers,
 		Region: a.cfg.Region, Datacenter: a.cfg.Datacenter, Name: a.cfg.Name,
 		NodeClass: c.NodeClass, NodePool: c.NodePool, Meta: c.Meta, HTTPAddr: a.httpAdvertise(),
 		StateDir: state, AllocDir: allocs,
 		Drivers: a.driverConfig(), Fingerprint: fingerprintConfig(&c), Reserved: reserved(&c), HostVolumes: hostVolumes(&c),
-		MinDynamicPort: c.MinDynamicPort, MaxDynamicPort: c.MaxDynamicPort, NodeMaxAllocs: c.NodeMaxAllocs,
+		MinDynamicPort: c.MinDynamicPort, MaxDynamicPort: c.MaxDynamicPort, UserMin: c.Users.DynamicUserMin, UserMax: c.Users.DynamicUserMax, NodeMaxAllocs: c.NodeMaxAllocs,
 		Ineligible: c.DefaultIneligible, MaxKillTimeout: c.MaxKillTimeout, DisableRemoteExec: c.DisableRemoteExec,
+		Templates: c.TemplateSettings(),
+		Artifacts: c.ArtifactConfig(), FreeDisk: !c.EnforceEphemeralDisk,
 		GC: client.GC{
 			Interval: c.GCInterval, ParallelDestroys: c.GCParallelDestroys, DiskUsage: c.GCDiskUsageThreshold,
 			InodeUsage: c.GCInodeUsageThreshold, MaxAllocs: c.GCMaxAllocs,
 		},
-		StopTasks: a.cfg.DevMode,
+		Devices: c.DeviceConfigs(), Fetch: a.fetchDisk, Network: c.Network(), StopTasks: a.cfg.DevMode,
 	})
 }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/seraihq/serai/api"
 )
 
+// lockFile is what is locked of a directory.
+const lockFile = "agent.lock"
+
 // lock keeps other agents from a data directory for as long as this process
 // lives; the kernel lets go of it however the process ends.
 type lock struct{ file *os.File }
@@ -20,7 +23,7 @@ func takeLock(dir string) (*lock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data_dir: %w", err)
 	}
-	path := filepath.Join(dir, "agent.lock")
+	path := filepath.Join(dir, lockFile)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock data_dir: %w", err)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"net"
 	"os"
 	"path/filepath"
@@ -40,6 +41,7 @@ func (a *Agent) openServer() (*server.Server, error) {
 		GC: gc.Thresholds{
 			Eval: c.EvalGCThreshold, BatchEval: c.BatchEvalGCThreshold, Job: c.JobGCThreshold,
 			Node: c.NodeGCThreshold, Deployment: c.DeploymentGCThreshold,
+			Child: cmp.Or(c.JobChildrenTTL, c.JobGCThreshold), MaxChildren: c.JobChildrenMax,
 		},
 		GCInterval: c.JobGCInterval,
 		Heartbeat: server.Heartbeat{
@@ -59,7 +61,11 @@ func (a *Agent) rpcAddress() string {
 	if _, _, err := net.SplitHostPort(advertise); err == nil {
 		return advertise
 	}
-	return net.JoinHostPort(advertise, strconv.Itoa(a.cfg.Ports.RPC))
+	port := a.cfg.Ports.RPC
+	if port == 0 && a.rpc != nil {
+		port = a.rpc.Address().Port
+	}
+	return net.JoinHostPort(advertise, strconv.Itoa(port))
 }
 
 // serverID gives the name that the server has for ever, kept beside its log.

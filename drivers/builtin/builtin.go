@@ -8,8 +8,12 @@ import (
 	"log/slog"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/container"
+	"github.com/seraihq/serai/drivers/docker"
 	"github.com/seraihq/serai/drivers/exec"
+	"github.com/seraihq/serai/drivers/java"
 	"github.com/seraihq/serai/drivers/mock"
+	"github.com/seraihq/serai/drivers/qemu"
 	"github.com/seraihq/serai/drivers/rawexec"
 )
 
@@ -22,8 +26,12 @@ type Builtin struct {
 // All returns the built-in drivers in order of name.
 func All() []Builtin {
 	return []Builtin{
+		{container.Name, func(l *slog.Logger) drivers.Driver { return container.New(l) }},
+		{docker.Name, func(l *slog.Logger) drivers.Driver { return docker.New(l) }},
 		{exec.Name, func(l *slog.Logger) drivers.Driver { return exec.New(l) }},
+		{java.Name, func(l *slog.Logger) drivers.Driver { return java.New(l) }},
 		{mock.Name, func(l *slog.Logger) drivers.Driver { return mock.New(l) }},
+		{qemu.Name, func(l *slog.Logger) drivers.Driver { return qemu.New(l) }},
 		{rawexec.Name, func(l *slog.Logger) drivers.Driver { return rawexec.New(l) }},
 	}
 }

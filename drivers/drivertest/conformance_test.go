@@ -2,6 +2,7 @@ package drivertest_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"runtime"
@@ -11,8 +12,8 @@ import (
 	"github.com/seraihq/serai/drivers/builtin"
 	"github.com/seraihq/serai/drivers/drivertest"
 	"github.com/seraihq/serai/drivers/host"
-	"github.com/seraihq/serai/drivers/internal/cgroup"
 	"github.com/seraihq/serai/drivers/plugin"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // The test binary is also the binary that hosts drivers.
@@ -21,7 +22,14 @@ func TestMain(m *testing.M) {
 		return
 	}
 	runtime.LockOSThread() // as a driver's host does
-	os.Exit(m.Run())
+	code := m.Run()
+	if engine != nil {
+		if err := engine.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "engine:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 // subject makes the driver of that name a subject, in process or across a plugin connection.

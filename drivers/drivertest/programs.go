@@ -45,6 +45,9 @@ func runPrograms(t *testing.T, s Subject) {
 	t.Run("Exec", func(t *testing.T) { testExec(t, s) })
 	t.Run("ExecTerminal", func(t *testing.T) { testExecTerminal(t, s) })
 	t.Run("ExecCancel", func(t *testing.T) { testExecCancel(t, s) })
+	t.Run("Cores", func(t *testing.T) { testCores(t, s) })
+	t.Run("Mounts", func(t *testing.T) { testMounts(t, s) })
+	t.Run("Percentages", func(t *testing.T) { testPercentages(t, s) })
 	t.Run("Parallel", func(t *testing.T) { testParallel(t, s) })
 }
 
@@ -212,7 +215,8 @@ func testEndedUnseen(t *testing.T, s Subject) {
 	if err := d2.Recover(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
-	if r := wait(t, d2, j.ID); !errors.Is(r.Err, drivers.ErrExitUnknown) || r.Successful() {
+	r := wait(t, d2, j.ID)
+	if r.Successful() || errors.Is(r.Err, drivers.ErrExitUnknown) == s.KeepsExits || s.KeepsExits && r.Signal != 9 {
 		t.Errorf("%+v", r)
 	}
 	if err := d2.Destroy(t.Context(), j.ID, false); err != nil {
@@ -340,6 +344,21 @@ func testExecCancel(t *testing.T, s Subject) {
 	}
 	if st, err := d.Inspect(t.Context(), j.ID); err != nil || st.State != drivers.TaskRunning {
 		t.Errorf("the task ended with the command: %+v %v", st, err)
+	}
+}
+
+// testPercentages: a driver that says so tells percentages in its first measurement, of the time since the task's start.
+func testPercentages(t *testing.T, s Subject) {
+	d := s.New(t)
+	st, ok := drivers.StaterOf(d)
+	if !ok || !drivers.MeasuresAtOnce(d) || os.Geteuid() != 0 {
+		t.Skip("not here: it needs two measurements")
+	}
+	j := newJob(t, s, s.Script("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; sleep 600"))
+	start(t, d, j)
+	eventually(t, "the work", func() bool { return len(j.output()) > 0 })
+	if u, err := drivers.Usage(t.Context(), st, j.ID); err != nil || u.CPU.Percent <= 0 || u.CPU.Percent > 1000 {
+		t.Errorf("%+v %v", u.CPU, err)
 	}
 }
 

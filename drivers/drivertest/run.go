@@ -22,6 +22,9 @@ func Run(t *testing.T, s Subject) {
 	t.Run("Recover", func(t *testing.T) { testRecover(t, s) })
 	t.Run("Stats", func(t *testing.T) { testStats(t, s) })
 	t.Run("Output", func(t *testing.T) { testOutput(t, s) })
+	t.Run("Suspend", func(t *testing.T) { testSuspend(t, s) })
+	t.Run("DestroySuspended", func(t *testing.T) { testDestroySuspended(t, s) })
+	t.Run("Checkpoint", func(t *testing.T) { testCheckpoint(t, s) })
 	if s.Script != nil {
 		runPrograms(t, s)
 	}
@@ -86,7 +89,11 @@ func testConfig(t *testing.T, s Subject) {
 
 func testExit(t *testing.T, s Subject) {
 	d := s.New(t)
-	for _, code := range []int{0, 1, 42} {
+	codes := s.Codes
+	if codes == nil {
+		codes = []int{0, 1, 42}
+	}
+	for _, code := range codes {
 		j := newJob(t, s, s.task(Mocked{Code: code}))
 		h := start(t, d, j)
 		if h.Config == nil || h.Config.ID != j.ID || h.State != drivers.TaskRunning {
@@ -120,7 +127,7 @@ func testStop(t *testing.T, s Subject) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("took %v: the signal did not arrive", took)
 	}
-	if r := wait(t, d, j.ID); r.Successful() {
+	if r := wait(t, d, j.ID); r.Err != nil || (r.Successful() && !s.CleanStop) {
 		t.Errorf("%+v", r)
 	}
 	if err := d.Stop(t.Context(), j.ID, time.Second, ""); err != nil {

@@ -31,6 +31,12 @@ type Subject struct {
 	Prepare func(t *testing.T, task *drivers.TaskConfig)
 	// User that tasks run as.
 	User string
+	// Codes are the exit codes that its tasks can have; nil is any.
+	Codes []int
+	// CleanStop: a task that is told to end may do so with success.
+	CleanStop bool
+	// KeepsExits: how a task ended is known to somebody beside the driver's process, so that it can always tell.
+	KeepsExits bool
 }
 
 // Mocked is what a driver that runs no programs is asked to pretend.

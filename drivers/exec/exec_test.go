@@ -20,7 +20,7 @@ import (
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/exec"
 	"github.com/seraihq/serai/drivers/host"
-	"github.com/seraihq/serai/drivers/internal/cgroup"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // The test binary is also what libcontainer runs inside containers, and, with this variable, a task that tries forbidden system calls.
@@ -106,8 +106,18 @@ func (r *run) start(to io.Writer) {
 	})
 }
 
-// finish runs the task to its end and returns what it said.
+// finish runs the task to its end and keeps what it said.
 func (r *run) finish() drivers.ExitResult {
+	r.t.Helper()
+	res, err := r.attempt()
+	if err != nil {
+		r.t.Fatalf("start: %v", err)
+	}
+	return res
+}
+
+// attempt is finish for a task that may be refused.
+func (r *run) attempt() (drivers.ExitResult, error) {
 	r.t.Helper()
 	var out bytes.Buffer
 	f, err := os.OpenFile(r.task.StdoutPath, os.O_RDWR|unix.O_NONBLOCK, 0)
@@ -118,7 +128,10 @@ func (r *run) finish() drivers.ExitResult {
 	copied := make(chan struct{})
 	go func() { defer close(copied); _, _ = io.Copy(&out, f) }()
 	if _, err := r.d.Start(r.t.Context(), r.task); err != nil {
-		r.t.Fatalf("start: %v", err)
+		_ = r.d.Destroy(context.Background(), r.task.ID, true)
+		_ = f.SetReadDeadline(time.Unix(1, 0))
+		<-copied
+		return drivers.ExitResult{}, err
 	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second)
 	defer cancel()
@@ -129,10 +142,24 @@ func (r *run) finish() drivers.ExitResult {
 	if err := r.d.Destroy(context.Background(), r.task.ID, true); err != nil {
 		r.t.Errorf("destroy: %v", err)
 	}
-	_ = f.SetReadDeadline(time.Now().Add(200 * time.Millisecond)) // the pipe has all of it by now
+	drained(f) // the pipe has all of it by now
+	_ = f.SetReadDeadline(time.Unix(1, 0))
 	<-copied
 	r.out = out.String()
-	return res
+	return res, nil
+}
+
+// drained returns when nothing is in the pipe any more that somebody else reads.
+func drained(f *os.File) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	for left := 1; left > 0; time.Sleep(time.Millisecond) {
+		if conn.Control(func(fd uintptr) { left, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }) != nil || err != nil {
+			return
+		}
+	}
 }
 
 func (r *run) expect(parts ...string) {
@@ -146,7 +173,7 @@ func (r *run) expect(parts ...string) {
 
 const status = "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; id -u"
 
-func TestPrivileges(t *testing.T) {
+func TestEscapePrivileges(t *testing.T) {
 	d := driver(t, nil)
 	r := newRun(t, d, status)
 	r.finish()
@@ -167,7 +194,7 @@ func TestPrivileges(t *testing.T) {
 }
 
 // A command run inside a task has no more than the task itself.
-func TestCommandPrivileges(t *testing.T) {
+func TestEscapeCommandPrivileges(t *testing.T) {
 	d := driver(t, nil)
 	for _, tty := range []bool{false, true} {
 		r := newRun(t, d, "exec sleep 60")
@@ -209,7 +236,7 @@ func TestIsolation(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestEscapeRefusals(t *testing.T) {
 	d := driver(t, map[string]any{"denied_host_uids": "0-10,4000"})
 	for name, c := range map[string]struct {
 		change func(*drivers.TaskConfig)
@@ -296,6 +323,45 @@ func TestProcessLimit(t *testing.T) {
 	}
 }
 
+// What a job may say about its limits beyond its resources.
+func TestTaskLimits(t *testing.T) {
+	d := driver(t, map[string]any{"pids_limit": 50})
+	r := newRun(t, d, `cat /proc/self/oom_score_adj; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 5 & done; echo end`)
+	r.task.Config["oom_score_adj"], r.task.Config["pids_limit"] = 700, 10
+	r.finish()
+	r.expect("700\n", "Cannot fork")
+
+	// A quarter of the node, which may be several cores, in periods of 50 ms.
+	l, err := cgroup.Find()
+	if err != nil || !l.Has("cpu") {
+		t.Skip("not here: no control group for the CPU")
+	}
+	r = newRun(t, d, "sleep 60")
+	r.task.Resources.CPUPercent = 0.25
+	r.task.Config["cpu_hard_limit"], r.task.Config["cpu_cfs_period"] = true, 50000
+	r.start(io.Discard)
+	g, there := l.Lookup(cgroup.Name(r.task.ID))
+	if !there {
+		t.Fatal("the task's group is not found")
+	}
+	want := fmt.Sprint(50000 * runtime.NumCPU() / 4)
+	quota, _ := os.ReadFile(filepath.Join(g.Paths["cpu"], "cpu.cfs_quota_us"))
+	if l.Version == 2 {
+		quota, _ = os.ReadFile(filepath.Join(g.Paths[cgroup.Unified], "cpu.max"))
+		want += " 50000"
+	}
+	if got := strings.TrimSpace(string(quota)); got != want {
+		t.Errorf("the quota is %q, want %q", got, want)
+	}
+	for name, value := range map[string]any{"oom_score_adj": 1001, "pids_limit": 51, "cpu_cfs_period": 10} {
+		r := newRun(t, d, "true")
+		r.task.Config[name] = value
+		if _, err := r.attempt(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s = %v: %v", name, value, err)
+		}
+	}
+}
+
 func TestMountsAndNames(t *testing.T) {
 	d := driver(t, nil)
 	r := newRun(t, d, "cat /etc/resolv.conf /data/f; echo no > /data/f; df /ro 2>/dev/null | tail -1; echo end")
@@ -322,7 +388,7 @@ func TestChroot(t *testing.T) {
 }
 
 // The kernel refuses what no task has business with, however the call is made.
-func TestFilter(t *testing.T) {
+func TestEscapeFilter(t *testing.T) {
 	d := driver(t, nil)
 	for _, who := range []string{"", "root"} {
 		r := newRun(t, d, "")

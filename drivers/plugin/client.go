@@ -18,9 +18,11 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/internal/process"
+	"github.com/seraihq/serai/drivers/plugin/internal/wire/driver"
 )
 
 // Options say how to start a driver process.
@@ -58,6 +60,8 @@ type Client struct {
 	exited  chan struct{}
 	detach  context.CancelFunc
 	joined  sync.WaitGroup
+	// lifeline is nil for a process that was found again or is not a host of ours.
+	lifeline *os.File
 }
 
 // reattach is what is kept to find a driver process again.
@@ -82,9 +86,11 @@ func Launch(ctx context.Context, opts Options) (*Client, error) {
 	c, err := connect(ctx, s.process, reattach{Process: s.process.Identity(), Address: s.address, Sockets: s.sockets})
 	if err != nil {
 		abandon(s.process)
+		_ = s.lifeline.Close()
 		_ = os.RemoveAll(s.sockets)
 		return nil, fmt.Errorf("driver %q: %w", opts.Name, err)
 	}
+	c.lifeline = s.lifeline
 	return c, nil
 }
 
@@ -226,11 +232,41 @@ func (c *Client) Reattachment() []byte {
 func (c *Client) Close() error {
 	c.detach()
 	c.joined.Wait()
+	letGo(c.lifeline)
 	return errors.Join(c.conn.Close(), c.process.Close())
 }
 
-// Kill ends the process and closes the client. Tasks of the process run on.
+// SetNode says what the next Configure tells the driver of its node. Call it before.
+func (c *Client) SetNode(n Node) { c.node = n }
+
+// Runs is whether the process runs the file at path, and not one that stood there before.
+func (c *Client) Runs(path string) bool {
+	running, err := os.Stat(fmt.Sprintf("/proc/%d/exe", c.PID()))
+	if err != nil {
+		return false
+	}
+	file, err := os.Stat(path)
+	return err == nil && os.SameFile(running, file)
+}
+
+// shutdownPatience is how long a process is given to end when it has been asked to.
+const shutdownPatience = 2 * time.Second
+
+// shutdown asks the driver to let go of what it holds, and then its process to end.
+func (c *Client) shutdown() {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+	defer cancel()
+	_, _ = c.driver.Shutdown(ctx, &driver.ShutdownRequest{}) // younger than most drivers
+	_ = c.conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
+	select {
+	case <-c.exited:
+	case <-ctx.Done():
+	}
+}
+
+// Kill ends the process, kindly at first, and closes the client. Tasks of the process run on.
 func (c *Client) Kill() error {
+	c.shutdown()
 	err := c.process.Signal(unix.SIGKILL)
 	if errors.Is(err, process.ErrGone) {
 		err = nil

@@ -53,7 +53,7 @@ func launch(t *testing.T) (*plugin.Client, plugin.Options) {
 	return c, o
 }
 
-func TestPrivateSocket(t *testing.T) {
+func TestEscapePrivateSocket(t *testing.T) {
 	t.Setenv("AGENT_SECRET", "hunter2")
 	c, o := launch(t)
 	sockets := 0
@@ -110,7 +110,7 @@ func TestReattach(t *testing.T) {
 }
 
 // Whoever listens at the address of a host but is not that process is refused.
-func TestImpostor(t *testing.T) {
+func TestEscapeImpostor(t *testing.T) {
 	c, _ := launch(t)
 	var data map[string]any
 	if err := json.Unmarshal(c.Reattachment(), &data); err != nil {

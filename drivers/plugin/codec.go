@@ -18,7 +18,10 @@ func encode(spec *hclspec.Spec, schema *drivers.Schema, raw map[string]any) ([]b
 	if err != nil {
 		return nil, err
 	}
-	v := objectValue(spec, decoded)
+	v := valueOf(spec, decoded)
+	if spec.GetBlock() == nil {
+		v = cty.EmptyObjectVal // a driver without configuration
+	}
 	out, err := msgpack.Marshal(v, v.Type())
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
@@ -26,38 +29,42 @@ func encode(spec *hclspec.Spec, schema *drivers.Schema, raw map[string]any) ([]b
 	return out, nil
 }
 
-func objectValue(spec *hclspec.Spec, m map[string]any) cty.Value {
-	attrs := spec.GetObject().GetAttributes()
-	if len(attrs) == 0 {
-		return cty.EmptyObjectVal
-	}
-	out := make(map[string]cty.Value, len(attrs))
-	for key, s := range attrs {
-		out[key] = fieldValue(s, m)
-	}
-	return cty.ObjectVal(out)
-}
-
-func fieldValue(spec *hclspec.Spec, m map[string]any) cty.Value {
+// valueOf is the value that a spec describes of a body.
+func valueOf(spec *hclspec.Spec, body map[string]any) cty.Value {
 	switch b := spec.GetBlock().(type) {
+	case *hclspec.Spec_Object:
+		out := map[string]cty.Value{}
+		for key, s := range b.Object.GetAttributes() {
+			out[key] = valueOf(s, body)
+		}
+		return cty.ObjectVal(out)
+	case *hclspec.Spec_Array:
+		out := make([]cty.Value, len(b.Array.GetValues()))
+		for i, s := range b.Array.GetValues() {
+			out[i] = valueOf(s, body)
+		}
+		return cty.TupleVal(out)
 	case *hclspec.Spec_Attr:
-		return ctyOf(m[b.Attr.GetName()])
+		return ctyOf(body[b.Attr.GetName()])
 	case *hclspec.Spec_BlockAttrs:
-		return ctyOf(m[b.BlockAttrs.GetName()])
+		return ctyOf(body[b.BlockAttrs.GetName()])
 	case *hclspec.Spec_BlockValue:
-		return blockValue(b.BlockValue.GetNested(), m[b.BlockValue.GetName()])
+		return blockValue(b.BlockValue.GetNested(), body[b.BlockValue.GetName()])
 	case *hclspec.Spec_BlockList:
-		return blockListValue(b.BlockList.GetNested(), m[b.BlockList.GetName()])
+		return blockListValue(b.BlockList.GetNested(), body[b.BlockList.GetName()])
 	case *hclspec.Spec_BlockSet:
-		return blockListValue(b.BlockSet.GetNested(), m[b.BlockSet.GetName()])
+		return blockListValue(b.BlockSet.GetNested(), body[b.BlockSet.GetName()])
 	case *hclspec.Spec_BlockMap:
-		return blockMapValue(b.BlockMap.GetNested(), m[b.BlockMap.GetName()], len(b.BlockMap.GetLabels()))
-	case *hclspec.Spec_Default: // the schema has filled the default in
-		return fieldValue(b.Default.GetPrimary(), m)
+		return blockMapValue(b.BlockMap.GetNested(), body[b.BlockMap.GetName()], len(b.BlockMap.GetLabels()))
+	case *hclspec.Spec_Default:
+		if v := valueOf(b.Default.GetPrimary(), body); !v.IsNull() {
+			return v
+		}
+		return valueOf(b.Default.GetDefault(), body)
 	case *hclspec.Spec_Literal:
-		v, err := constant(spec)
+		v, err := parseLiteral(b.Literal.GetValue())
 		if err != nil {
-			return null
+			return null // schemaOf has refused it
 		}
 		return ctyOf(v)
 	}
@@ -71,7 +78,7 @@ func blockValue(nested *hclspec.Spec, v any) cty.Value {
 	if !ok {
 		return null
 	}
-	return objectValue(nested, m)
+	return valueOf(nested, m)
 }
 
 func blockListValue(nested *hclspec.Spec, v any) cty.Value {

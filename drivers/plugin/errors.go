@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/plugin/internal/wire/driver"
 	"github.com/seraihq/serai/drivers/plugin/internal/wire/shared"
 )
 
@@ -24,6 +25,16 @@ var kinds = []struct {
 	{drivers.ErrUnavailable, codes.Unavailable},
 	{context.Canceled, codes.Canceled},
 	{context.DeadlineExceeded, codes.DeadlineExceeded},
+}
+
+// texts are what the drivers of this protocol say by text alone.
+var texts = []struct {
+	suffix string
+	err    error
+}{
+	{drivers.ErrTaskNotFound.Error(), drivers.ErrTaskNotFound},
+	{"driver does not support exec", drivers.ErrUnsupported},
+	{"RPC not supported by driver", drivers.ErrUnsupported},
 }
 
 // toStatus turns a driver's error into one that keeps its kind over the wire.
@@ -48,6 +59,31 @@ func toStatus(err error) error {
 	return status.Error(codes.Unknown, err.Error())
 }
 
+// startStatus turns the error of a start into one of the wire: Nomad's hosts look for one there, and not at what the answer says. The answer goes
+// along for ours.
+func startStatus(err error) error {
+	st, detailErr := status.New(codes.FailedPrecondition, err.Error()).WithDetails(
+		&shared.RecoverableError{Recoverable: drivers.IsRecoverable(err)}, startFailure(err))
+	if detailErr != nil {
+		return status.Error(codes.FailedPrecondition, err.Error())
+	}
+	return st.Err()
+}
+
+// startAnswer is what startStatus sent along, if it did.
+func startAnswer(err error) (*driver.StartTaskResponse, bool) {
+	st, ok := status.FromError(err)
+	if !ok {
+		return nil, false
+	}
+	for _, d := range st.Details() {
+		if answer, ok := d.(*driver.StartTaskResponse); ok && answer.GetResult() != driver.StartTaskResponse_SUCCESS {
+			return answer, true
+		}
+	}
+	return nil, false
+}
+
 // fromStatus turns an error of the wire into one of the SDK. A context that ended on this side is told as such.
 func fromStatus(ctx context.Context, driver string, err error) error {
 	if err == nil {
@@ -70,9 +106,10 @@ func fromStatus(ctx context.Context, driver string, err error) error {
 			return &remoteError{text: text, kind: k.err}
 		}
 	}
-	// Drivers of this protocol say "task not found" by text alone.
-	if strings.HasSuffix(text, drivers.ErrTaskNotFound.Error()) {
-		return &remoteError{text: text, kind: drivers.ErrTaskNotFound}
+	for _, t := range texts {
+		if strings.HasSuffix(text, t.suffix) {
+			return &remoteError{text: text, kind: t.err}
+		}
 	}
 	for _, d := range st.Details() {
 		if r, ok := d.(*shared.RecoverableError); ok {

@@ -16,6 +16,8 @@ import (
 const (
 	lingerIdle  = time.Minute
 	lingerEnded = 24 * time.Hour
+	// lingerOrphan is for a host without tasks whose agent was killed: perhaps before it wrote down how to find the host again.
+	lingerOrphan = time.Second
 )
 
 // Tasked is a driver that can say how many tasks it has. Its host ends by itself when nobody needs it any more; that of another driver waits to be
@@ -32,8 +34,12 @@ type linger struct {
 
 	mu          sync.Mutex
 	connections int
-	timer       *time.Timer
-	left        time.Time
+	// calls are those that go on; one may be about to start a task, also after its connection is gone.
+	calls int
+	// orphan is whether the agent that started the host is gone without a word.
+	orphan bool
+	timer  *time.Timer
+	left   time.Time
 }
 
 // newLinger returns nil for a driver that cannot say.
@@ -49,17 +55,35 @@ func newLinger(d drivers.Driver) *linger {
 
 // check ends the process when its time has come, and otherwise looks again later.
 func (l *linger) check() {
-	running, known := l.driver.Tasks()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.connections > 0 {
 		return
 	}
+	running, known := l.driver.Tasks() // no call begins or ends meanwhile
 	alone := time.Since(l.left)
-	if running == 0 && (known == 0 && alone >= lingerIdle || alone >= lingerEnded) {
+	if l.calls == 0 && running == 0 && (known == 0 && alone >= l.patience() || alone >= lingerEnded) {
 		l.exit()
 	}
 	l.timer.Reset(lingerIdle)
+}
+
+// patience is how long a host without tasks stays alone; l.mu is held.
+func (l *linger) patience() time.Duration {
+	if l.orphan {
+		return lingerOrphan
+	}
+	return lingerIdle
+}
+
+// orphaned is told when the agent that started the host has been killed.
+func (l *linger) orphaned() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.orphan = true
+	if l.connections == 0 {
+		l.timer.Reset(lingerOrphan)
+	}
 }
 
 // HandleConn implements stats.Handler.
@@ -73,7 +97,7 @@ func (l *linger) HandleConn(_ context.Context, s stats.ConnStats) {
 	case *stats.ConnEnd:
 		if l.connections--; l.connections == 0 {
 			l.left = time.Now()
-			l.timer.Reset(lingerIdle)
+			l.timer.Reset(l.patience())
 		}
 	}
 }
@@ -85,4 +109,13 @@ func (l *linger) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Cont
 func (l *linger) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
 
 // HandleRPC implements stats.Handler.
-func (l *linger) HandleRPC(context.Context, stats.RPCStats) {}
+func (l *linger) HandleRPC(_ context.Context, s stats.RPCStats) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch s.(type) {
+	case *stats.Begin:
+		l.calls++
+	case *stats.End:
+		l.calls--
+	}
+}

@@ -22,11 +22,17 @@ func (t *tasked) Tasks() (running, known int) { return t.running, t.known }
 func TestLinger(t *testing.T) {
 	for name, c := range map[string]struct {
 		driver tasked
+		orphan bool
+		call   bool          // one does not end
 		want   time.Duration // 0: never within a month
 	}{
-		"no tasks":   {tasked{}, lingerIdle},
-		"ended task": {tasked{known: 1}, lingerEnded},
-		"running":    {tasked{running: 1, known: 1}, 0},
+		"no tasks":             {tasked{}, false, false, lingerIdle},
+		"ended task":           {tasked{known: 1}, false, false, lingerEnded},
+		"running":              {tasked{running: 1, known: 1}, false, false, 0},
+		"orphan, no tasks":     {tasked{}, true, false, lingerOrphan},
+		"orphan, ended task":   {tasked{known: 1}, true, false, lingerEnded},
+		"orphan, running":      {tasked{running: 1, known: 1}, true, false, 0},
+		"orphan, in the midst": {tasked{}, true, true, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx := context.Background()
@@ -39,6 +45,12 @@ func TestLinger(t *testing.T) {
 				}
 			}
 			l.HandleConn(ctx, &stats.ConnBegin{})
+			if c.call {
+				l.HandleRPC(ctx, &stats.Begin{})
+			}
+			if c.orphan {
+				l.orphaned()
+			}
 			time.Sleep(48 * time.Hour)
 			if len(ends) != 0 {
 				t.Fatalf("%s: ended though somebody is connected", name)

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/plugin/internal/wire/ability"
 	"github.com/seraihq/serai/drivers/plugin/internal/wire/base"
 	"github.com/seraihq/serai/drivers/plugin/internal/wire/driver"
 )
@@ -19,14 +21,19 @@ import (
 type remote struct {
 	base   base.BasePluginClient
 	driver driver.DriverClient
+	beyond ability.AbilitiesClient
 	info   drivers.Info
 	config schemaCodec
 	task   schemaCodec
+	// node is what Configure tells of the node.
+	node Node
+	// streams is whether the driver has streaming exec, once that is known.
+	streams atomic.Int32
 }
 
 // describe asks the other side who it is; after that, what is constant is answered without a call.
 func describe(ctx context.Context, conn grpc.ClientConnInterface) (*remote, error) {
-	r := &remote{base: base.NewBasePluginClient(conn), driver: driver.NewDriverClient(conn)}
+	r := &remote{base: base.NewBasePluginClient(conn), driver: driver.NewDriverClient(conn), beyond: ability.NewAbilitiesClient(conn)}
 	info, err := r.base.PluginInfo(ctx, &base.PluginInfoRequest{})
 	if err != nil {
 		return nil, fromStatus(ctx, "", err)
@@ -43,6 +50,9 @@ func describe(ctx context.Context, conn grpc.ClientConnInterface) (*remote, erro
 		return nil, r.fail(ctx, err)
 	}
 	r.info.Abilities = abilitiesFromWire(abilities.GetCapabilities())
+	if err := r.learnAbilities(ctx); err != nil {
+		return nil, err
+	}
 	return r, r.learnSchemas(ctx)
 }
 
@@ -91,7 +101,7 @@ func (r *remote) Configure(ctx context.Context, config map[string]any) error {
 		return fmt.Errorf("driver %q: %w", r.info.Name, err)
 	}
 	_, err = r.base.SetConfig(ctx, &base.SetConfigRequest{MsgpackConfig: text, PluginApiVersion: apiVersion,
-		NomadConfig: &base.NomadConfig{Driver: &base.NomadDriverConfig{ClientMinPort: 14000, ClientMaxPort: 14512}}})
+		NomadConfig: r.node.toWire()})
 	if err != nil {
 		return r.fail(ctx, err)
 	}
@@ -152,9 +162,17 @@ func (r *remote) Start(ctx context.Context, task *drivers.TaskConfig) (*drivers.
 		return nil, &drivers.StartError{Err: err}
 	}
 	resp, err := r.driver.StartTask(ctx, &driver.StartTaskRequest{Task: t})
+	if answer, ok := startAnswer(err); ok {
+		resp, err = answer, nil
+	}
 	if err != nil {
 		return nil, r.fail(ctx, err)
 	}
+	return r.started(resp, task)
+}
+
+// started reads how a start went.
+func (r *remote) started(resp *driver.StartTaskResponse, task *drivers.TaskConfig) (*drivers.TaskHandle, error) {
 	if resp.GetResult() != driver.StartTaskResponse_SUCCESS {
 		return nil, &drivers.StartError{Recoverable: resp.GetResult() == driver.StartTaskResponse_RETRY,
 			ExitCode: int(resp.GetStartExitCode()), Err: errors.New(resp.GetDriverErrorMsg())}

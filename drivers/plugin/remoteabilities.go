@@ -66,18 +66,76 @@ func (r *remote) DestroyNetwork(ctx context.Context, allocID string, spec *drive
 func (r *remote) Exec(ctx context.Context, id string, req drivers.ExecRequest) (drivers.ExitResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	result, err := r.execStreaming(ctx, id, req)
-	if errors.Is(err, drivers.ErrUnsupported) && !req.TTY && req.Stdin == nil {
-		return r.execPlain(ctx, id, req)
+	if r.streamsExec(ctx) {
+		return r.execStreaming(ctx, id, req)
 	}
-	return result, err
+	if req.TTY {
+		return drivers.ExitResult{}, fmt.Errorf("driver %q: exec with a terminal: %w", r.info.Name, drivers.ErrUnsupported)
+	}
+	if err := r.endOfInput(ctx, req.Stdin); err != nil {
+		return drivers.ExitResult{}, err
+	}
+	return r.execPlain(ctx, id, req)
 }
 
-func (r *remote) execPlain(ctx context.Context, id string, req drivers.ExecRequest) (drivers.ExitResult, error) {
-	call := &driver.ExecTaskRequest{TaskId: id, Command: req.Command}
-	if deadline, ok := ctx.Deadline(); ok {
-		call.Timeout = durationpb.New(time.Until(deadline))
+// streamsExec asks once whether the driver has streaming exec, with a task that cannot be: a driver that has it says so.
+func (r *remote) streamsExec(ctx context.Context) bool {
+	switch r.streams.Load() {
+	case streamsYes:
+		return true
+	case streamsNo:
+		return false
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := r.driver.ExecTaskStreaming(ctx)
+	if err == nil {
+		setup := &driver.ExecTaskStreamingRequest_Setup{Command: []string{"true"}}
+		if err = stream.Send(&driver.ExecTaskStreamingRequest{Setup: setup}); err == nil || errors.Is(err, io.EOF) {
+			_, err = stream.Recv()
+		}
+	}
+	switch err := r.fail(ctx, err); {
+	case errors.Is(err, drivers.ErrUnsupported):
+		r.streams.Store(streamsNo)
+		return false
+	case !errors.Is(err, drivers.ErrUnavailable) && ctx.Err() == nil:
+		r.streams.Store(streamsYes)
+	}
+	return true
+}
+
+// What is known of a driver's streaming exec; 0 is nothing.
+const (
+	streamsYes = 1
+	streamsNo  = 2
+)
+
+// endOfInput waits for the end of an input that cannot be passed on, and refuses one with anything in it.
+func (r *remote) endOfInput(ctx context.Context, from io.Reader) error {
+	input := make(chan []byte)
+	go readInput(ctx, from, input)
+	select {
+	case data := <-input:
+		if len(data) > 0 {
+			return fmt.Errorf("driver %q: exec with input: %w", r.info.Name, drivers.ErrUnsupported)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// execLimit is how long a command may run that is run without streaming.
+const execLimit = 24 * time.Hour
+
+func (r *remote) execPlain(ctx context.Context, id string, req drivers.ExecRequest) (drivers.ExitResult, error) {
+	// A call without a time limit is refused by drivers of this protocol.
+	limit := execLimit
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = time.Until(deadline)
+	}
+	call := &driver.ExecTaskRequest{TaskId: id, Command: req.Command, Timeout: durationpb.New(limit)}
 	resp, err := r.driver.ExecTask(ctx, call)
 	if err != nil {
 		return drivers.ExitResult{}, r.fail(ctx, err)

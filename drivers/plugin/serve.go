@@ -13,13 +13,16 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/plugin/internal/wire/ability"
 	"github.com/seraihq/serai/drivers/plugin/internal/wire/base"
 	"github.com/seraihq/serai/drivers/plugin/internal/wire/driver"
 )
 
 // Serve offers d to the process that started this one, and returns when that asks it to end. It must be called early in main; a process
 // that was not started as a plugin is told so and ends with status 1.
-func Serve(d drivers.Driver) {
+func Serve(d drivers.Driver) { serve(d, newLinger(d)) }
+
+func serve(d drivers.Driver, l *linger) {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: handshake,
 		Plugins: goplugin.PluginSet{
@@ -27,7 +30,7 @@ func Serve(d drivers.Driver) {
 			driverPlugin: &servedDriver{impl: &server{impl: d}},
 		},
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			if l := newLinger(d); l != nil {
+			if l != nil {
 				opts = append(opts, grpc.StatsHandler(l))
 			}
 			return grpc.NewServer(opts...)
@@ -57,7 +60,11 @@ func Main(args []string, make func(name string, logger *slog.Logger) drivers.Dri
 		fmt.Fprintf(os.Stderr, "unknown driver %q\n", args[2])
 		os.Exit(2)
 	}
-	Serve(d)
+	l := newLinger(d)
+	if l != nil {
+		holdLifeline(l.orphaned)
+	}
+	serve(d, l)
 	return true
 }
 
@@ -87,6 +94,7 @@ func (s *servedBase) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.Cli
 
 func (s *servedDriver) GRPCServer(_ *goplugin.GRPCBroker, gs *grpc.Server) error {
 	driver.RegisterDriverServer(gs, s.impl)
+	ability.RegisterAbilitiesServer(gs, &abilities{server: s.impl})
 	return nil
 }
 

@@ -83,11 +83,15 @@ func (s *server) StartTask(ctx context.Context, req *driver.StartTaskRequest) (*
 	}
 	h, err := s.impl.Start(ctx, task)
 	if err != nil {
-		return startFailure(err), nil
+		return nil, startStatus(err)
 	}
-	// The host has the task's configuration: it is not sent back.
+	return startSuccess(h, req.GetTask()), nil
+}
+
+// startSuccess tells of a task that runs. The host has the task's configuration: it gets it as it was sent.
+func startSuccess(h *drivers.TaskHandle, task *driver.TaskConfig) *driver.StartTaskResponse {
 	return &driver.StartTaskResponse{Result: driver.StartTaskResponse_SUCCESS, NetworkOverride: networkToWire(h.Network),
-		Handle: &driver.TaskHandle{Version: int32(h.Version), Config: req.GetTask(), State: driver.TaskState_RUNNING, DriverState: h.DriverState}}, nil
+		Handle: &driver.TaskHandle{Version: int32(h.Version), Config: task, State: driver.TaskState_RUNNING, DriverState: h.DriverState}}
 }
 
 func startFailure(err error) *driver.StartTaskResponse {

@@ -30,6 +30,8 @@ type spawned struct {
 	address string
 	// sockets is the directory made for the process.
 	sockets string
+	// lifeline is nil for a process that is not a host of ours.
+	lifeline *os.File
 }
 
 // spawn starts the command in a session of its own and reads its handshake.
@@ -44,9 +46,15 @@ func spawn(ctx context.Context, opts Options) (*spawned, error) {
 		return nil, err
 	}
 	defer log.Close()
-	start, _ := log.Seek(0, io.SeekEnd)
-	p, stdout, err := startProcess(opts, dir, log)
+	stdin, line, err := lifeline(opts.Args)
 	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, fmt.Errorf("pipe to %s: %w", opts.Path, err)
+	}
+	start, _ := log.Seek(0, io.SeekEnd)
+	p, stdout, err := startProcess(opts, dir, stdin, log)
+	if err != nil {
+		_ = line.Close()
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("start %s: %w", opts.Path, err)
 	}
@@ -54,10 +62,11 @@ func spawn(ctx context.Context, opts Options) (*spawned, error) {
 	network, address, err := readHandshake(ctx, p, stdout)
 	if err != nil {
 		abandon(p)
+		_ = line.Close()
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("start %s: %w%s", opts.Path, err, said(log.Name(), start))
 	}
-	return &spawned{process: p, network: network, address: address, sockets: dir}, nil
+	return &spawned{process: p, network: network, address: address, sockets: dir, lifeline: line}, nil
 }
 
 // abandon ends a process that turned out not to be a driver, and what it has started.
@@ -93,8 +102,9 @@ func openLog(path string) (*os.File, error) {
 	return f, nil
 }
 
-// startProcess starts the command. It holds both ends of its own standard output, so that nobody's end can kill it by SIGPIPE.
-func startProcess(opts Options, sockets string, log *os.File) (*process.Process, *os.File, error) {
+// startProcess starts the command, with stdin unless that is nil, and closes that here. It holds both ends of its own standard output, so that nobody's end can kill it by SIGPIPE.
+func startProcess(opts Options, sockets string, stdin, log *os.File) (*process.Process, *os.File, error) {
+	defer stdin.Close()
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
@@ -117,6 +127,9 @@ func startProcess(opts Options, sockets string, log *os.File) (*process.Process,
 		"TMPDIR="+sockets,
 	)
 	cmd.Stdout, cmd.Stderr = both, log
+	if stdin != nil {
+		cmd.Stdin = stdin
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd}
 	if err := cmd.Start(); err != nil {
 		_ = r.Close()

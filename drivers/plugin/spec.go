@@ -51,32 +51,85 @@ func literalOf(v any) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(string(text))
 }
 
+// maxSpecDepth is how deep a driver's schema may be nested.
+const maxSpecDepth = 32
+
 // schemaOf reads a spec as a schema. Names are those that people write, which may differ from the keys under which values travel.
 func schemaOf(spec *hclspec.Spec) (*drivers.Schema, error) {
 	out := &drivers.Schema{}
-	if spec == nil || spec.GetBlock() == nil {
-		return out, nil
-	}
-	if spec.GetObject() == nil {
-		return nil, fmt.Errorf("schema: the outermost spec must be an object, not %T", spec.GetBlock())
-	}
-	attrs := spec.GetObject().GetAttributes()
-	for _, key := range slices.Sorted(maps.Keys(attrs)) {
-		if attrs[key].GetLiteral() != nil {
-			continue // a constant: nothing to write
-		}
-		f, err := fieldOf(attrs[key])
-		if err != nil {
-			return nil, fmt.Errorf("schema: %s: %w", key, err)
-		}
-		if _, dup := out.Lookup(f.Name); !dup {
-			out.Fields = append(out.Fields, f)
-		}
-	}
-	return out, nil
+	return out, collect(spec, out, 0)
 }
 
-func fieldOf(spec *hclspec.Spec) (drivers.Field, error) {
+// collect adds what a spec lets people write in its body.
+func collect(spec *hclspec.Spec, into *drivers.Schema, depth int) error {
+	if depth > maxSpecDepth {
+		return fmt.Errorf("schema: it is nested deeper than %d", maxSpecDepth)
+	}
+	switch b := spec.GetBlock().(type) {
+	case nil:
+		return nil
+	case *hclspec.Spec_Object:
+		attrs := b.Object.GetAttributes()
+		for _, key := range slices.Sorted(maps.Keys(attrs)) {
+			if err := collect(attrs[key], into, depth+1); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			}
+		}
+		return nil
+	case *hclspec.Spec_Array:
+		for _, one := range b.Array.GetValues() {
+			if err := collect(one, into, depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	case *hclspec.Spec_Literal:
+		_, err := parseLiteral(b.Literal.GetValue()) // a constant: nothing to write
+		return inSchema(b.Literal.GetValue(), err)
+	case *hclspec.Spec_Default:
+		return collectDefault(b.Default, into, depth)
+	}
+	f, err := fieldOf(spec, depth)
+	if err != nil {
+		return err
+	}
+	if _, dup := into.Lookup(f.Name); !dup {
+		into.Fields = append(into.Fields, f)
+	}
+	return nil
+}
+
+// collectDefault adds a field that is never missing. The default may be a constant, or come from another field.
+func collectDefault(d *hclspec.Default, into *drivers.Schema, depth int) error {
+	var primary drivers.Schema
+	if err := collect(d.GetPrimary(), &primary, depth+1); err != nil {
+		return err
+	}
+	lit := d.GetDefault().GetLiteral()
+	for _, f := range primary.Fields {
+		f.Required = false
+		if lit != nil && f.Kind == drivers.Attribute {
+			v, err := parseLiteral(lit.GetValue())
+			if err != nil {
+				return inSchema(lit.GetValue(), err)
+			}
+			f.Default = v
+		}
+		if _, dup := into.Lookup(f.Name); !dup {
+			into.Fields = append(into.Fields, f)
+		}
+	}
+	return collect(d.GetDefault(), into, depth+1)
+}
+
+func inSchema(literal string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("schema: the literal %q cannot be read: %w", clip(literal), err)
+}
+
+func fieldOf(spec *hclspec.Spec, depth int) (drivers.Field, error) {
 	switch b := spec.GetBlock().(type) {
 	case *hclspec.Spec_Attr:
 		return drivers.Field{Name: b.Attr.GetName(), Type: typeOf(b.Attr.GetType()), Required: b.Attr.GetRequired()}, nil
@@ -84,32 +137,22 @@ func fieldOf(spec *hclspec.Spec) (drivers.Field, error) {
 		return drivers.Field{Name: b.BlockAttrs.GetName(), Kind: drivers.BlockAttributes,
 			Type: typeOf(b.BlockAttrs.GetType()), Required: b.BlockAttrs.GetRequired()}, nil
 	case *hclspec.Spec_BlockValue:
-		return nest(drivers.Field{Name: b.BlockValue.GetName(), Kind: drivers.Block, Required: b.BlockValue.GetRequired()}, b.BlockValue.GetNested())
+		return nest(drivers.Field{Name: b.BlockValue.GetName(), Kind: drivers.Block, Required: b.BlockValue.GetRequired()}, b.BlockValue.GetNested(), depth)
 	case *hclspec.Spec_BlockList:
 		l := b.BlockList
-		return nest(drivers.Field{Name: l.GetName(), Kind: drivers.BlockList, Min: int(l.GetMinItems()), Max: int(l.GetMaxItems())}, l.GetNested())
+		return nest(drivers.Field{Name: l.GetName(), Kind: drivers.BlockList, Min: int(l.GetMinItems()), Max: int(l.GetMaxItems())}, l.GetNested(), depth)
 	case *hclspec.Spec_BlockSet:
 		l := b.BlockSet
-		return nest(drivers.Field{Name: l.GetName(), Kind: drivers.BlockList, Min: int(l.GetMinItems()), Max: int(l.GetMaxItems())}, l.GetNested())
+		return nest(drivers.Field{Name: l.GetName(), Kind: drivers.BlockList, Min: int(l.GetMinItems()), Max: int(l.GetMaxItems())}, l.GetNested(), depth)
 	case *hclspec.Spec_BlockMap:
-		return nest(drivers.Field{Name: b.BlockMap.GetName(), Kind: drivers.BlockMap, Labels: b.BlockMap.GetLabels()}, b.BlockMap.GetNested())
-	case *hclspec.Spec_Default:
-		f, err := fieldOf(b.Default.GetPrimary())
-		if err != nil {
-			return f, err
-		}
-		// Required with a default is never missing.
-		f.Required = false
-		f.Default, err = constant(b.Default.GetDefault())
-		return f, err
+		return nest(drivers.Field{Name: b.BlockMap.GetName(), Kind: drivers.BlockMap, Labels: b.BlockMap.GetLabels()}, b.BlockMap.GetNested(), depth)
 	}
-	return drivers.Field{}, fmt.Errorf("spec of type %T is not supported", spec.GetBlock())
+	return drivers.Field{}, fmt.Errorf("schema: a spec of type %T is not supported", spec.GetBlock())
 }
 
-func nest(f drivers.Field, spec *hclspec.Spec) (drivers.Field, error) {
-	var err error
-	f.Fields, err = schemaOf(spec)
-	return f, err
+func nest(f drivers.Field, spec *hclspec.Spec, depth int) (drivers.Field, error) {
+	f.Fields = &drivers.Schema{}
+	return f, collect(spec, f.Fields, depth+1)
 }
 
 func typeOf(text string) drivers.Type {
@@ -118,18 +161,4 @@ func typeOf(text string) drivers.Type {
 		return drivers.Any
 	}
 	return drivers.Type(text)
-}
-
-// constant evaluates a literal: an HCL expression without references, of which JSON is the part in use.
-func constant(spec *hclspec.Spec) (any, error) {
-	lit := spec.GetLiteral()
-	if lit == nil {
-		return nil, fmt.Errorf("a default of type %T is not supported", spec.GetBlock())
-	}
-	text := strings.NewReplacer("$${", "${", "%%{", "%{").Replace(strings.TrimSpace(lit.GetValue()))
-	var v any
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		return nil, fmt.Errorf("the literal %q cannot be read: %w", lit.GetValue(), err)
-	}
-	return v, nil
 }

@@ -117,7 +117,7 @@ func handleFromWire(h *driver.TaskHandle, config *drivers.TaskConfig) (*drivers.
 
 func statusToWire(s drivers.TaskStatus) *driver.InspectTaskResponse {
 	task := &driver.TaskStatus{Id: s.ID, Name: s.Name, State: numberIn[driver.TaskState](taskStates, s.State),
-		StartedAt: stamp(s.StartedAt), CompletedAt: stamp(s.CompletedAt)}
+		StartedAt: stamp(s.StartedAt), CompletedAt: stamp(s.CompletedAt), Result: &driver.ExitResult{}} // hosts expect one of running tasks too
 	if s.Exit != nil {
 		task.Result = exitToWire(*s.Exit)
 	}
@@ -136,13 +136,8 @@ func statusFromWire(r *driver.InspectTaskResponse) drivers.TaskStatus {
 	return out
 }
 
-// stamp leaves the zero time out, which the wire has no other way to say.
-func stamp(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
-}
+// stamp writes the zero time as one, as hosts of this protocol expect: an absent time is an error to them.
+func stamp(t time.Time) *timestamppb.Timestamp { return timestamppb.New(t) }
 
 func moment(t *timestamppb.Timestamp) time.Time {
 	if t == nil || (t.GetSeconds() <= 0 && t.GetNanos() == 0) {

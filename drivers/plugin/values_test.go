@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -133,6 +134,99 @@ func TestForeignSpec(t *testing.T) {
 		"x": {Block: &hclspec.Spec_Default{Default: &hclspec.Default{Primary: attr("x", "string"), Default: literal(`upper("a")`)}}}}}}}); err == nil {
 		t.Error("a default that cannot be evaluated was taken")
 	}
+}
+
+// Specs that go further than most: a block whose default is written in HCL, a default taken from another attribute, blocks that are not objects,
+// an array.
+func TestUnusualSpecs(t *testing.T) {
+	attr := func(name, typ string) *hclspec.Spec {
+		return &hclspec.Spec{Block: &hclspec.Spec_Attr{Attr: &hclspec.Attr{Name: name, Type: typ}}}
+	}
+	literal := func(v string) *hclspec.Spec {
+		return &hclspec.Spec{Block: &hclspec.Spec_Literal{Literal: &hclspec.Literal{Value: v}}}
+	}
+	or := func(primary, other *hclspec.Spec) *hclspec.Spec {
+		return &hclspec.Spec{Block: &hclspec.Spec_Default{Default: &hclspec.Default{Primary: primary, Default: other}}}
+	}
+	object := func(m map[string]*hclspec.Spec) *hclspec.Spec {
+		return &hclspec.Spec{Block: &hclspec.Spec_Object{Object: &hclspec.Object{Attributes: m}}}
+	}
+	block := func(name string, nested *hclspec.Spec) *hclspec.Spec {
+		return &hclspec.Spec{Block: &hclspec.Spec_BlockValue{BlockValue: &hclspec.Block{Name: name, Nested: nested}}}
+	}
+	c, err := codecOf(object(map[string]*hclspec.Spec{
+		"gc": or(block("gc", object(map[string]*hclspec.Spec{"image": or(attr("image", "bool"), literal("true")), "delay": attr("delay", "string")})),
+			literal("{\n  image = false # kept\n  delay = \"3m\"\n}")),
+		"socket": or(attr("socket", "string"), or(attr("endpoint", "string"), literal(`"/run/x.sock"`))),
+		"level":  block("level", attr("value", "number")),
+		"pair":   {Block: &hclspec.Spec_Array{Array: &hclspec.Array{Values: []*hclspec.Spec{attr("a", "string"), attr("b", "bool")}}}},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]string{
+		`{}`: `{"gc":{"image":false,"delay":"3m"},"socket":"/run/x.sock","pair":[null,null]}`,
+		`{"gc":{},"endpoint":"e","level":{"value":"3"},"a":"x","b":"true"}`: `{"gc":{"image":true},"socket":"e","level":3,"pair":["x",true]}`,
+		`{"gc":[{"delay":"1s"}],"endpoint":"e","socket":"s"}`:               `{"gc":{"image":true,"delay":"1s"},"socket":"s","pair":[null,null]}`,
+	} {
+		var raw, expected map[string]any
+		if err := errors.Join(json.Unmarshal([]byte(in), &raw), json.Unmarshal([]byte(want), &expected)); err != nil {
+			t.Fatal(err)
+		}
+		text, err := c.encode(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, _ := json.Marshal(got)
+		var back map[string]any
+		if err := json.Unmarshal(plain, &back); err != nil || !reflect.DeepEqual(back, expected) {
+			t.Errorf("%s:\n got %s\nwant %s", in, plain, want)
+		}
+	}
+	deep := attr("x", "string")
+	for range maxSpecDepth + 1 {
+		deep = block("b", deep)
+	}
+	if _, err := codecOf(deep); err == nil {
+		t.Error("a bottomless schema was taken")
+	}
+}
+
+func TestLiterals(t *testing.T) {
+	for text, want := range map[string]any{
+		`null`: nil, ` true `: true, `-12`: int64(-12), `1.5e3`: int64(1500), `0.25`: 0.25, `"a\n\u00e9 $${x} %%{y}"`: "a\né ${x} %{y}",
+		`[]`: []any{}, "[1, \"b\",\n]": []any{int64(1), "b"}, `{}`: map[string]any{},
+		"{ a = 1, \"b c\" : [true]\n c-d = { e = null } }": map[string]any{"a": int64(1), "b c": []any{true}, "c-d": map[string]any{"e": nil}},
+		"/* x */ [ # one\n 1 // two\n ]":                   []any{int64(1)},
+	} {
+		if got, err := parseLiteral(text); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %#v %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "upper(\"a\")", "[1 2]", "{a 1}", `"x`, `"${x}"`, "1 2", "{a = 1 b = 2}", "\"a\nb\"", strings.Repeat("[", 100), `"\q"`, "NaN", "Inf"} {
+		if v, err := parseLiteral(text); err == nil {
+			t.Errorf("%q is %v", text, v)
+		}
+	}
+}
+
+func FuzzLiteral(f *testing.F) {
+	for _, s := range []string{`{ a = [1, "x"] }`, `"\u0041"`, "[[[", "-1.5e-7", "{a=1\nb=2}"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := parseLiteral(text)
+		if err != nil {
+			return
+		}
+		if again, err := parseLiteral(literalOf(v)); err != nil || literalOf(again) != literalOf(v) {
+			t.Errorf("%q: %#v, and again %#v %v", text, v, again, err)
+		}
+	})
 }
 
 // fill sets every field of a struct to something.

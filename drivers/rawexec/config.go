@@ -2,10 +2,13 @@ package rawexec
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"strings"
 
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/internal/user"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 var configSchema = drivers.NewSchema(
@@ -71,12 +74,28 @@ func decodeTask(raw map[string]any) (taskConfig, error) {
 	switch {
 	case c.Command == "":
 		return c, fmt.Errorf("command is empty: name the program to run")
-	case c.CgroupV2 != "" || len(c.CgroupV1) > 0:
-		return c, fmt.Errorf("cgroup_v1_override and cgroup_v2_override are not supported: each task has a control group of its own")
+	case c.CgroupV2 != "" && len(c.CgroupV1) > 0:
+		return c, fmt.Errorf("cgroup_v1_override and cgroup_v2_override are both set: a node has one version or the other")
 	case c.OOMScoreAdj < 0 || c.OOMScoreAdj > 1000:
 		return c, fmt.Errorf("oom_score_adj is %d: it must be from 0 to 1000", c.OOMScoreAdj)
 	}
+	for _, m := range c.CgroupV1 {
+		for controller := range m {
+			if controller == "" || strings.ContainsAny(controller, "/, \t\n") {
+				return c, fmt.Errorf("cgroup_v1_override: %q is not the name of a controller", controller)
+			}
+		}
+	}
 	return c, checkPatterns(c.DeniedEnvvars)
+}
+
+// override is where the task's control group is to be made.
+func (c taskConfig) override() cgroup.Override {
+	out := cgroup.Override{V1: map[string]string{}, V2: c.CgroupV2}
+	for _, m := range c.CgroupV1 {
+		maps.Copy(out.V1, m)
+	}
+	return out
 }
 
 // checkPatterns checks the patterns of denied_envvars.

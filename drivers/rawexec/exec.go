@@ -21,6 +21,9 @@ func (d *Driver) Exec(ctx context.Context, id string, req drivers.ExecRequest) (
 	if !t.Running() {
 		return drivers.ExitResult{}, fmt.Errorf("task %s has ended: no command can run in it", id)
 	}
+	if err := t.Awake(); err != nil {
+		return drivers.ExitResult{}, err
+	}
 	if len(req.Command) == 0 || req.Command[0] == "" {
 		return drivers.ExitResult{}, errors.New("exec: name a command to run")
 	}

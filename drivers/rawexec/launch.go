@@ -22,6 +22,7 @@ import (
 	"github.com/seraihq/serai/drivers/internal/stdio"
 	"github.com/seraihq/serai/drivers/internal/supervise"
 	"github.com/seraihq/serai/drivers/internal/user"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // plan is all that a process of the task is started with: its first one and those of Exec.
@@ -36,6 +37,7 @@ type plan struct {
 	who      user.Credentials
 	netns    string
 	oomScore int
+	override cgroup.Override
 }
 
 // plan checks what the job asks for and finds the program, so that nothing has to be undone when something is wrong.
@@ -44,7 +46,7 @@ func (d *Driver) plan(cfg *drivers.TaskConfig, settings config) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{settings: settings, oomScore: c.OOMScoreAdj}
+	p := plan{settings: settings, oomScore: c.OOMScoreAdj, override: c.override()}
 	if cfg.Network != nil {
 		p.netns = cfg.Network.Path
 	}
@@ -106,7 +108,7 @@ func (d *Driver) launch(ctx context.Context, cfg *drivers.TaskConfig, p plan) (t
 		return nil, nil, err
 	}
 	defer stderr.Close()
-	group, err := d.group(cfg, p.settings)
+	group, err := d.group(cfg, p)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,8 +9,8 @@ import (
 	"sync"
 
 	"github.com/seraihq/serai/drivers"
-	"github.com/seraihq/serai/drivers/internal/cgroup"
 	"github.com/seraihq/serai/drivers/internal/supervise"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // Name is what job files write.
@@ -30,7 +30,7 @@ func New(logger *slog.Logger) *Driver { return &Driver{Set: supervise.NewSet(log
 // Info implements drivers.Driver.
 func (d *Driver) Info() drivers.Info {
 	return drivers.Info{Name: Name, Version: "0.1.0", Abilities: drivers.Abilities{
-		Signal: true, Exec: true, FS: drivers.FSNone, DynamicUsers: true,
+		Signal: true, Exec: true, Suspend: true, FS: drivers.FSNone,
 		NetworkModes: []drivers.NetworkMode{drivers.NetworkHost, drivers.NetworkGroup},
 	}}
 }
@@ -104,24 +104,33 @@ func startError(err error) error {
 }
 
 // group makes the task's control group; the empty Group when there are none on this machine.
-func (d *Driver) group(cfg *drivers.TaskConfig, settings config) (cgroup.Group, error) {
+func (d *Driver) group(cfg *drivers.TaskConfig, p plan) (cgroup.Group, error) {
 	l, err := d.Layout()
-	if err != nil || l.Version == 0 || settings.NoCgroups || os.Geteuid() != 0 {
+	if err != nil || l.Version == 0 || p.settings.NoCgroups || os.Geteuid() != 0 {
+		if !p.override.Empty() {
+			return cgroup.Group{}, errors.New("cgroup_v1_override and cgroup_v2_override need root and control groups, which this node's tasks do not have")
+		}
 		return cgroup.Group{}, nil
 	}
-	controllers := []string{"cpu", "cpuacct", "memory"}
-	if cfg.Resources.Cpuset != "" {
-		controllers = append(controllers, "cpuset")
-	}
-	if _, unified := l.Parents[cgroup.Unified]; !unified {
+	// Always in a cpuset, so that the cores can be taken from a task that runs when another reserves them.
+	controllers := []string{"cpu", "cpuacct", "memory", "cpuset"}
+	if _, unified := l.Parents[cgroup.Unified]; !unified || p.override.V2 != "" {
 		controllers = append(controllers, "freezer")
 	}
-	g, err := l.Create(cgroup.Name(cfg.ID), controllers...)
+	name := cgroup.Name(cfg.ID)
+	g, err := l.Create(name, controllers...)
 	if err != nil {
 		return g, err
 	}
 	if err := l.Set(g, cgroup.Limits{CPUShares: cfg.Resources.CPUShares, Cpuset: cfg.Resources.Cpuset}); err != nil {
 		d.Tell(cfg, "limits could not be set, the task runs without: "+err.Error())
 	}
-	return g, nil
+	if p.override.Empty() {
+		return g, nil
+	}
+	own := g
+	if g, err = l.Replace(g, name, p.override); err != nil {
+		_ = own.Remove(context.Background())
+	}
+	return g, err
 }

@@ -2,7 +2,7 @@
 // from outside: processes, HTTP and /proc. It prints a Markdown table with the
 // least, the median, the 99th percentile and the greatest of n runs.
 //
-//	go run ./e2e/bench -binary bin/serai [-run regexp] [-n factor]
+//	go run ./e2e/bench -binary bin/serai [-run regexp] [-n factor] [-drivers]
 //
 // The machine should be idle otherwise; on a busy one the least is the better
 // estimate of what an idle one gives.
@@ -28,6 +28,7 @@ type figure struct {
 	unit    string
 	budget  float64 // 0: none, told for comparison
 	atLeast bool    // the budget is a least, not a most
+	byP99   bool    // the budget is for the 99th percentile, not for the median
 	values  []float64
 }
 
@@ -51,6 +52,14 @@ var measures = []measure{
 	{"place", durablePlacements},
 }
 
+// driverMeasures are those of drivers, by -drivers.
+var driverMeasures = []measure{
+	{"starts", starts},
+	{"containers", containerMemory},
+	{"many", manyTasks},
+	{"machines", machines},
+}
+
 // bench is what all measures share.
 type bench struct {
 	binary string
@@ -66,7 +75,11 @@ func main() {
 	binary := flag.String("binary", "bin/serai", "the built serai")
 	only := flag.String("run", ".", "measure only what matches")
 	n := flag.Int("n", 10, "runs of each measure; slow ones get fewer")
+	ofDrivers := flag.Bool("drivers", false, "measure the drivers instead of the whole path")
 	flag.Parse()
+	if *ofDrivers {
+		measures = driverMeasures
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *binary, *only, *n); err != nil {
@@ -119,7 +132,11 @@ func (f figure) row() string {
 	}
 	median, budget, verdict := quantile(v, 0.5), "", ""
 	if f.budget > 0 {
-		sign, met := "≤", median <= f.budget
+		judged := median
+		if f.byP99 {
+			judged = quantile(v, 0.99)
+		}
+		sign, met := "≤", judged <= f.budget
 		if f.atLeast {
 			sign, met = "≥", median >= f.budget
 		}

@@ -2,16 +2,18 @@ package rig
 
 import (
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +28,7 @@ type Options struct {
 	Dir      string   // where the agent lives; a new temporary directory when empty
 	Dev      bool     // agent -dev: nothing on disk but the allocations
 	NoClient bool     // a server alone
+	Servers  []string // a client alone, of these servers (host:port)
 	Config   string   // further configuration, HCL, merged over the rig's own
 	Env      []string // further environment
 	Args     []string // further arguments
@@ -41,6 +44,7 @@ type Agent struct {
 
 	opts   Options
 	ownDir bool
+	held   []net.Listener // keep the ports, see reservePorts
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -61,7 +65,7 @@ var counter atomic.Int64
 // New prepares an agent and starts nothing.
 func New(opts Options) (*Agent, error) {
 	var id [4]byte
-	rand.Read(id[:])
+	crand.Read(id[:])
 	a := &Agent{Mark: "serai-e2e-" + hex.EncodeToString(id[:]), opts: opts, Dir: opts.Dir, allocs: map[string]bool{}}
 	if a.Dir == "" {
 		dir, err := os.MkdirTemp("", a.Mark+"-")
@@ -70,10 +74,11 @@ func New(opts Options) (*Agent, error) {
 		}
 		a.Dir, a.ownDir = dir, true
 	}
-	ports, err := freePorts(3)
+	ports, held, err := reservePorts(3)
 	if err != nil {
 		return nil, err
 	}
+	a.held = held
 	a.Ports = Ports{HTTP: ports[0], RPC: ports[1], Serf: ports[2], MinDynamic: 20000 + int(counter.Add(1)-1)%70*150}
 	a.Address = fmt.Sprintf("http://127.0.0.1:%d", a.Ports.HTTP)
 	if err := os.MkdirAll(filepath.Join(a.Dir, "tmp"), 0o755); err != nil {
@@ -94,19 +99,41 @@ func Start(ctx context.Context, opts Options) (*Agent, error) {
 	return a, a.Ready(ctx)
 }
 
-// freePorts finds ports that nothing listens on. Another process may take one
-// before it is used; the agent then fails to start with a message that says so.
-func freePorts(n int) ([]int, error) {
-	ports := make([]int, 0, n)
-	for len(ports) < n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+// The rig's ports are below those that the kernel hands out (32768 and up), and
+// below the dynamic ports of its agents.
+const firstPort, portCount = 10000, 10000
+
+// reservePorts finds ports that nothing listens on and keeps them for the agent
+// until it is destroyed, also while it does not run. A port is kept by an
+// abstract Unix socket of its number: one rig at a time can have it, whatever
+// process it is in, and the kernel frees it when that process ends.
+func reservePorts(n int) (ports []int, held []net.Listener, err error) {
+	start := rand.IntN(portCount)
+	for i := 0; i < portCount && len(ports) < n; i++ {
+		port := firstPort + (start+i)%portCount
+		hold, err := net.Listen("unix", fmt.Sprintf("@serai-e2e-port-%d", port))
 		if err != nil {
-			return nil, err
+			continue
 		}
-		defer l.Close() // all are held until all are chosen
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			hold.Close()
+			continue
+		}
+		l.Close()
+		ports, held = append(ports, port), append(held, hold)
 	}
-	return ports, nil
+	if len(ports) < n {
+		release(held)
+		return nil, nil, fmt.Errorf("no %d ports are free on 127.0.0.1 from %d to %d", n, firstPort, firstPort+portCount-1)
+	}
+	return ports, held, nil
+}
+
+func release(held []net.Listener) {
+	for _, l := range held {
+		l.Close()
+	}
 }
 
 // DataDir is the agent's data directory.
@@ -141,18 +168,27 @@ ports {
   serf = %d
 }
 server {
-  enabled          = true
+  enabled          = %t
   bootstrap_expect = 1
 }
 client {
   enabled          = %t
+  servers          = [%s]
   min_dynamic_port = %d
   max_dynamic_port = %d
 }
 plugin "raw_exec" {
   config { enabled = true }
 }
-`, a.Mark, data, a.Ports.HTTP, a.Ports.RPC, a.Ports.Serf, !a.opts.NoClient, a.Ports.MinDynamic, a.Ports.MinDynamic+149)
+`, a.Mark, data, a.Ports.HTTP, a.Ports.RPC, a.Ports.Serf, len(a.opts.Servers) == 0, !a.opts.NoClient, quoted(a.opts.Servers), a.Ports.MinDynamic, a.Ports.MinDynamic+149)
+}
+
+func quoted(list []string) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strconv.Quote(s)
+	}
+	return strings.Join(out, ", ")
 }
 
 // Launch starts the process and does not wait for it to be ready.
@@ -198,6 +234,13 @@ func (a *Agent) Launch() error {
 		close(done)
 	}()
 	return nil
+}
+
+// SetEnv replaces the further environment of the next start.
+func (a *Agent) SetEnv(env ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.opts.Env = env
 }
 
 // Environ is the environment of the agent and of commands that talk to it.
@@ -272,11 +315,14 @@ func (a *Agent) Wait(limit time.Duration) (int, error) {
 }
 
 // Ready waits until the agent answers, has a leader and (with a client) a
-// ready node.
+// ready node of its name: another that has its port is not taken for it.
 func (a *Agent) Ready(ctx context.Context) error {
 	path := "/v1/nodes"
-	if a.opts.NoClient {
+	switch {
+	case a.opts.NoClient:
 		path = "/v1/status/leader"
+	case len(a.opts.Servers) > 0:
+		path = "/v1/agent/health?type=client"
 	}
 	last := "no answer yet"
 	tick := time.NewTicker(2 * time.Millisecond)
@@ -287,7 +333,8 @@ func (a *Agent) Ready(ctx context.Context) error {
 		case err != nil:
 			last = err.Error()
 		case a.opts.NoClient && len(strings.TrimSpace(string(body))) > 2,
-			!a.opts.NoClient && strings.Contains(string(body), `"Status":"ready"`):
+			len(a.opts.Servers) > 0,
+			!a.opts.NoClient && strings.Contains(string(body), a.Mark) && strings.Contains(string(body), `"Status":"ready"`):
 			return nil
 		default:
 			last = string(body)

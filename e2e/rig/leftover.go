@@ -90,14 +90,26 @@ func (a *Agent) Mounts() []string {
 	return out
 }
 
-// remember learns which allocations the agent has, while it answers.
+// remember learns which allocations the agent has, while it answers. Those of
+// other agents, which it knows too, do not count.
 func (a *Agent) remember() {
-	if a.cmd == nil || closed(a.Done()) {
+	if a.cmd == nil || closed(a.Done()) || a.opts.NoClient {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	text, err := a.get(ctx, "/v1/allocations?namespace=*")
+	var self struct {
+		Stats struct {
+			Client struct {
+				NodeID string `json:"node_id"`
+			}
+		}
+	}
+	text, err := a.get(ctx, "/v1/agent/self")
+	if err != nil || json.Unmarshal(text, &self) != nil {
+		return
+	}
+	text, err = a.get(ctx, "/v1/node/"+self.Stats.Client.NodeID+"/allocations")
 	var list []struct{ ID string }
 	if err != nil || json.Unmarshal(text, &list) != nil {
 		return
@@ -180,6 +192,7 @@ func (a *Agent) Leftovers() []string {
 // Destroy ends and removes all that is left of the agent, whatever state it is
 // in. It tells what it could not remove.
 func (a *Agent) Destroy() error {
+	defer release(a.held)
 	a.remember()
 	if a.cmd != nil && !closed(a.Done()) {
 		a.Kill()

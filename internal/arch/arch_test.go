@@ -126,14 +126,24 @@ var heavy = map[string][]string{
 	"github.com/hashicorp/raft-wal":               {"server/consensus"},
 	"github.com/hashicorp/serf":                   {"server/gossip"},
 	"github.com/hashicorp/go-plugin":              {"drivers/plugin"},
-	"github.com/opencontainers/runc/libcontainer": {"drivers/exec"},
+	"github.com/opencontainers/runc/libcontainer": {"drivers/internal/contain"},
 	"github.com/hashicorp/hcl/v2":                 {"jobspec", "internal/hclx"},
+	"github.com/google/go-containerregistry":      {"drivers/container/image"},
 	"github.com/hashicorp/go-bexpr":               {"server/endpoint"},
 	"github.com/hashicorp/go-metrics":             {"internal/telemetry"},
 	"github.com/armon/go-metrics":                 {"internal/telemetry"},
 	"go.etcd.io/bbolt":                            {"client/store"},
 	"github.com/fxamacker/cbor":                   {"internal/wire"},
 	"github.com/tidwall/btree":                    {"server/state"},
+	"github.com/moby/moby":                        {"drivers/docker"},
+	"github.com/vishvananda/netlink":              {"client/network"},
+	"github.com/google/nftables":                  {"client/network"},
+	"github.com/mdlayher/netlink":                 {"client/network"},
+	"github.com/containernetworking/cni":          {"client/network/cni"},
+	"github.com/hashicorp/consul-template":        {"client/template/render"},
+	"github.com/aws/aws-sdk-go-v2":                {"client/artifact/fetch"},
+	"github.com/ulikunitz/xz":                     {"client/artifact/fetch"},
+	"github.com/hashicorp/go-getter":              {}, // see docs/adr/0012
 	"github.com/hashicorp/nomad":                  {}, // tests only
 }
 

@@ -18,7 +18,7 @@ func (w *Writer) Tasks(tasks map[string]*api.TaskState) {
 		}
 		w.Ref(name)
 		w.Ref(t.State)
-		w.Bool(t.Failed)
+		w.Byte(taskFlags(t))
 		w.Uint(t.Restarts)
 		w.Time(t.LastRestart)
 		w.Time(t.StartedAt)
@@ -33,13 +33,40 @@ func (w *Writer) Tasks(tasks map[string]*api.TaskState) {
 	}
 }
 
+// What is or is not so of a task, as bits of one byte.
+const (
+	flagFailed = 1 << iota
+	flagSuspended
+	flagsUnknown
+)
+
+func taskFlags(t *api.TaskState) (flags byte) {
+	if t.Failed {
+		flags |= flagFailed
+	}
+	if t.Suspended {
+		flags |= flagSuspended
+	}
+	return flags
+}
+
+func (r *Reader) taskFlags(t *api.TaskState) {
+	flags := r.Byte()
+	if flags >= flagsUnknown {
+		r.fail("task flags")
+	}
+	t.Failed, t.Suspended = flags&flagFailed != 0, flags&flagSuspended != 0
+}
+
 // Tasks reads the states of an allocation's tasks.
 func (r *Reader) Tasks() map[string]*api.TaskState {
 	n := r.Len()
 	tasks := make(map[string]*api.TaskState, n)
 	for range n {
 		name := r.Ref()
-		t := &api.TaskState{State: r.Ref(), Failed: r.Bool(), Restarts: r.Uint()}
+		t := &api.TaskState{State: r.Ref()}
+		r.taskFlags(t)
+		t.Restarts = r.Uint()
 		t.LastRestart, t.StartedAt, t.FinishedAt = r.Time(), r.Time(), r.Time()
 		if events := r.Len(); events > 0 {
 			t.Events = make([]*api.TaskEvent, events)

@@ -39,6 +39,9 @@ func TestNoStoredFieldIsLeftOut(t *testing.T) {
 	}
 	for _, x := range []any{api.Job{}, api.Node{}, api.Allocation{}, api.Evaluation{}, api.Deployment{}, api.Namespace{}, api.NodePool{}, api.SchedulerConfiguration{}, api.JobSubmission{}, api.JobScalingEvents{}} {
 		walk(reflect.TypeOf(x), reflect.TypeOf(x).Name(), func(field string) {
+			if field == "Allocation.Packed" {
+				return // another form of TaskStates; the snapshot's own codec carries it
+			}
 			t.Errorf(`%s would be lost: give it a tag such as cbor:"Name"`, field)
 		})
 	}

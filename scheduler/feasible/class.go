@@ -2,12 +2,14 @@ package feasible
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/scheduler/fleet"
 )
 
 // ComputedClass gives the class of a node: nodes of one class have the same
@@ -37,6 +39,9 @@ func ComputedClass(n *api.Node) string {
 		parts = append(parts, "host volume="+name+strconv.FormatBool(v != nil && v.ReadOnly))
 	}
 	if n.NodeResources != nil {
+		if cores := n.NodeResources.Cpu.ReservableCpuCores; len(cores) > 0 {
+			parts = append(parts, fmt.Sprint("cores=", cores))
+		}
 		for _, w := range n.NodeResources.Networks {
 			if w != nil {
 				parts = append(parts, "network="+w.Mode)
@@ -44,7 +49,7 @@ func ComputedClass(n *api.Node) string {
 		}
 		for _, d := range n.NodeResources.Devices {
 			if d != nil {
-				parts = append(parts, "device="+d.Vendor+"/"+d.Type+"/"+d.Name)
+				parts = append(parts, "device="+fleet.DeviceClass(d))
 			}
 		}
 	}

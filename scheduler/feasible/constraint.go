@@ -17,14 +17,15 @@ func Describe(c *api.Constraint) string {
 }
 
 // Holds says whether a node satisfies a constraint that looks at the node alone.
-func Holds(c *api.Constraint, n *api.Node) bool { return matcher(c)(n) }
+func Holds(c *api.Constraint, n *api.Node) bool { return Matcher(c)(n) }
 
 // distinct says whether a constraint looks at other allocations.
 func distinct(c *api.Constraint) bool {
 	return c.Operand == api.ConstraintDistinctHosts || c.Operand == api.ConstraintDistinctProperty
 }
 
-func matcher(c *api.Constraint) func(*api.Node) bool {
+// Matcher gives the test of a constraint that looks at the node alone.
+func Matcher(c *api.Constraint) func(*api.Node) bool {
 	l, r, test := parseTarget(c.LTarget), parseTarget(c.RTarget), operator(c.Operand)
 	return func(n *api.Node) bool {
 		lv, lset := l.value(n)
@@ -39,7 +40,7 @@ func passing(f *fleet.Fleet, c *api.Constraint) fleet.Bits {
 	if pass, ok := f.Filtered(key); ok {
 		return pass
 	}
-	return f.Filter(key, matcher(c))
+	return f.Filter(key, Matcher(c))
 }
 
 // constraints gives all constraints of a group: the job's, its own and its

@@ -13,6 +13,7 @@ import (
 type Distinct struct {
 	hosts      []distinctHosts
 	properties []distinctProperty
+	ruled      fleet.Bits // rows that hosts may rule out
 }
 
 // distinctHosts counts the allocations by row: of the job, or of the group alone.
@@ -32,7 +33,7 @@ type distinctProperty struct {
 
 // DistinctFor gives the demands of a group; nil when there are none.
 func DistinctFor(f *fleet.Fleet, job *api.Job, g *api.TaskGroup) *Distinct {
-	d := &Distinct{}
+	d := &Distinct{ruled: fleet.NewBits(f.Rows())}
 	ofJob, ofGroup := constraints(job, g)
 	d.read(f, ofJob, "")
 	d.read(f, ofGroup, g.Name)
@@ -55,7 +56,7 @@ func (d *Distinct) read(f *fleet.Fleet, all []*api.Constraint, group string) {
 			if err != nil || limit < 1 {
 				limit = 1
 			}
-			column := f.Column("target\x00"+c.LTarget, parseTarget(c.LTarget).value)
+			column := Column(f, c.LTarget)
 			d.properties = append(d.properties, distinctProperty{group, c.LTarget, column, int32(limit), make([]int32, column.Len())})
 		}
 	}
@@ -66,6 +67,9 @@ func (d *Distinct) Add(group string, row int32, by int) {
 	for _, h := range d.hosts {
 		if h.group == "" || h.group == group {
 			h.rows[row] += int32(by)
+			if by > 0 {
+				d.ruled.Set(row, true)
+			}
 		}
 	}
 	for _, p := range d.properties {
@@ -73,6 +77,15 @@ func (d *Distinct) Add(group string, row int32, by int) {
 			p.counts[id] += int32(by)
 		}
 	}
+}
+
+// Ruled gives the rows of a word of a set that Allows may not allow; of others
+// it is known that they are.
+func (d *Distinct) Ruled(word int) uint64 {
+	if len(d.properties) > 0 {
+		return ^uint64(0)
+	}
+	return d.ruled[word]
 }
 
 // Block is what rules a row out: a demand and, for a property, its value.

@@ -43,6 +43,9 @@ func For(f *fleet.Fleet, job *api.Job, g *api.TaskGroup) *Group {
 	out.drivers(f, g)
 	out.constraints(f, ofGroup)
 	out.networks(f, g)
+	out.volumes(f, g)
+	out.devices(f, g)
+	out.cores(f, g)
 	out.Rows = out.Base.Clone()
 	for _, c := range out.Checks {
 		out.Rows.And(c.Pass)

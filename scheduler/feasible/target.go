@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/scheduler/fleet"
 )
 
 // target is one side of a constraint: a property of the node, or literal text.
@@ -25,6 +26,14 @@ func parseTarget(text string) target {
 	}
 	return target{text, false, property(inner)}
 }
+
+// Column gives the values of a target such as "${node.datacenter}" by row.
+func Column(f *fleet.Fleet, target string) *fleet.Column {
+	return f.Column("target\x00"+target, parseTarget(target).value)
+}
+
+// Value gives the value of a target on a node.
+func Value(target string, n *api.Node) (string, bool) { return parseTarget(target).value(n) }
 
 func property(name string) func(*api.Node) (string, bool) {
 	switch name {

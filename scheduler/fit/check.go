@@ -46,8 +46,8 @@ func Check(n *api.Node, used, add *Usage) (dimension string, ok bool) {
 	if dimension, ok := Amounts(&has, used, add); !ok {
 		return dimension, false
 	}
-	for _, c := range add.Cores {
-		if !slices.Contains(has.Cores, c) || slices.Contains(used.Cores, c) {
+	for i, c := range add.Cores {
+		if i > 0 && c == add.Cores[i-1] || !slices.Contains(has.Cores, c) || slices.Contains(used.Cores, c) {
 			return DimensionCores, false
 		}
 	}
@@ -74,23 +74,6 @@ func Amounts(has, used, add *Usage) (dimension string, ok bool) {
 		return DimensionMaxAllocs, false
 	}
 	return "", true
-}
-
-func devicesFree(n *api.Node, used, add *Usage) bool {
-	has := map[string]bool{}
-	for _, d := range n.NodeResources.Devices {
-		for _, i := range d.Instances {
-			if i.Healthy {
-				has[d.Vendor+"/"+d.Type+"/"+d.Name+"/"+i.ID] = true
-			}
-		}
-	}
-	for k, count := range add.Device {
-		if !has[k] || count+used.Device[k] > 1 {
-			return false
-		}
-	}
-	return true
 }
 
 func portsFree(n *api.Node, used, add *Usage) (uint16, bool) {

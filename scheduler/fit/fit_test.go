@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"math"
 	"reflect"
 	"testing"
 
@@ -89,7 +90,7 @@ func TestCheck(t *testing.T) {
 			Networks: api.NodeReservedNetworkResources{ReservedHostPorts: "22"},
 		},
 	}
-	used := Usage{CPU: 100, Memory: 100, Disk: 100, Allocs: 1, Cores: []uint16{1}, Ports: []Port{{80, "10.0.0.1"}, {81, ""}}}
+	used := Usage{CPU: 100, Memory: 100, Disk: 100, Allocs: 1, Cores: []uint16{1}, Ports: []Port{{80, "10.0.0.1"}, {81, ""}}, Device: map[string]int{"v/gpu/x/0": 250}}
 	for _, c := range []struct {
 		add  Usage
 		want string
@@ -101,10 +102,12 @@ func TestCheck(t *testing.T) {
 		{Usage{Allocs: 3}, "max allocations per node"},
 		{Usage{Cores: []uint16{0}}, ""},
 		{Usage{Cores: []uint16{1}}, "cores"},
+		{Usage{Cores: []uint16{0, 0}}, "cores"}, // two tasks with the same core
 		{Usage{Cores: []uint16{2}}, "cores"},
-		{Usage{Device: map[string]int{"v/gpu/x/0": 1}}, ""},
-		{Usage{Device: map[string]int{"v/gpu/x/0": 2}}, "devices"},
-		{Usage{Device: map[string]int{"v/gpu/x/1": 1}}, "devices"},
+		{Usage{Device: map[string]int{"v/gpu/x/0": 750}}, ""},
+		{Usage{Device: map[string]int{"v/gpu/x/0": 751}}, "devices"}, // a quarter is in use
+		{Usage{Device: map[string]int{"v/gpu/x/1": 1}}, "devices"},   // not healthy
+		{Usage{Device: map[string]int{"v/gpu/x/2": 1}}, "devices"},   // unknown
 		{Usage{Ports: []Port{{80, "10.0.0.2"}}}, ""},
 		{Usage{Ports: []Port{{80, "10.0.0.1"}}}, "network: port 80 is in use"},
 		{Usage{Ports: []Port{{80, ""}}}, "network: port 80 is in use"},
@@ -173,5 +176,20 @@ func TestCounts(t *testing.T) {
 		if got := Counts(&api.Allocation{DesiredStatus: c.desired, ClientStatus: c.client}); got != c.want {
 			t.Errorf("%s, %s: %t", c.desired, c.client, got)
 		}
+	}
+}
+
+// TestShares: what is not a share stands for the whole device, so that no
+// number in a plan makes room.
+func TestShares(t *testing.T) {
+	for share, want := range map[float64]int{0: 1000, 0.25: 250, 0.001: 1, 0.999: 999, 0.0001: 1000, 1: 1000, 1.5: 1000, -0.5: 1000, math.NaN(): 1000, math.Inf(1): 1000} {
+		if got := Thousandths(share); got != want {
+			t.Errorf("%v: %d, want %d", share, got, want)
+		}
+	}
+	d := &api.AllocatedDeviceResource{Vendor: "v", Type: "gpu", Name: "x", DeviceIDs: []string{"0"}, Share: 0.3}
+	u := Of(&api.AllocatedResources{Tasks: map[string]*api.AllocatedTaskResources{"a": {Devices: []*api.AllocatedDeviceResource{d}}, "b": {Devices: []*api.AllocatedDeviceResource{d}}}})
+	if u.Device["v/gpu/x/0"] != 600 {
+		t.Errorf("two tasks use %v", u.Device)
 	}
 }

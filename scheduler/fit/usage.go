@@ -15,7 +15,7 @@ type Usage struct {
 	Allocs int   // number of allocations
 	Cores  []uint16
 	Ports  []Port         // sorted
-	Device map[string]int // device instance by "vendor/type/name/id", with how often it is used
+	Device map[string]int // thousandths in use of device instances, by DeviceKey
 }
 
 // Port is a port in use on a node. An empty IP stands for every address.
@@ -47,12 +47,7 @@ func Of(r *api.AllocatedResources) Usage {
 			u.addNetwork(n)
 		}
 		for _, d := range t.Devices {
-			for _, id := range d.DeviceIDs {
-				if u.Device == nil {
-					u.Device = map[string]int{}
-				}
-				u.Device[d.Vendor+"/"+d.Type+"/"+d.Name+"/"+id]++
-			}
+			u.addDevices(d)
 		}
 	}
 	slices.Sort(u.Cores)
@@ -70,25 +65,14 @@ func Of(r *api.AllocatedResources) Usage {
 }
 
 func phases(r *api.AllocatedResources) (cpu, memory int64) {
-	type sum struct{ cpu, memory int64 }
-	var main, before, after, beside sum
+	var sum [4]struct{ cpu, memory int64 }
 	for name, t := range r.Tasks {
-		to := &main
-		if l := r.TaskLifecycles[name]; l != nil {
-			switch {
-			case l.Hook == api.HookPoststop:
-				to = &after
-			case l.Sidecar:
-				to = &beside
-			case l.Hook == api.HookPrestart:
-				to = &before
-			}
-		}
+		to := &sum[phaseOf(r.TaskLifecycles[name])]
 		to.cpu += t.Cpu.CpuShares
 		to.memory += t.Memory.MemoryMB
 	}
-	cpu = beside.cpu + max(main.cpu, before.cpu, after.cpu)
-	memory = beside.memory + max(main.memory, before.memory, after.memory)
+	cpu = sum[beside].cpu + max(sum[main].cpu, sum[before].cpu, sum[after].cpu)
+	memory = sum[beside].memory + max(sum[main].memory, sum[before].memory, sum[after].memory)
 	return cpu, memory
 }
 
@@ -163,6 +147,31 @@ func (u *Usage) Sub(o *Usage) {
 			delete(u.Device, k)
 		}
 	}
+}
+
+// Rest gives what an allocation uses beyond what the one that replaces it does:
+// as long as it has not ended, nobody else may have that.
+func Rest(old, now *Usage) Usage {
+	u := Usage{CPU: max(old.CPU-now.CPU, 0), Memory: max(old.Memory-now.Memory, 0), Disk: max(old.Disk-now.Disk, 0)}
+	for _, c := range old.Cores {
+		if !slices.Contains(now.Cores, c) {
+			u.Cores = append(u.Cores, c)
+		}
+	}
+	for _, p := range old.Ports {
+		if !slices.Contains(now.Ports, p) {
+			u.Ports = append(u.Ports, p)
+		}
+	}
+	for k, n := range old.Device {
+		if n > now.Device[k] {
+			if u.Device == nil {
+				u.Device = map[string]int{}
+			}
+			u.Device[k] = n - now.Device[k]
+		}
+	}
+	return u
 }
 
 // Within says whether the amounts are none larger than those of o.

@@ -53,6 +53,24 @@ func (b Bits) Count() int {
 	return n
 }
 
+// CountBoth gives the number of rows that are in b and in o.
+func (b Bits) CountBoth(o Bits) int {
+	n := 0
+	for i := range min(len(b), len(o)) {
+		n += bits.OnesCount64(b[i] & o[i])
+	}
+	return n
+}
+
+func (b Bits) firstBoth(o Bits) int32 {
+	for i := range min(len(b), len(o)) {
+		if w := b[i] & o[i]; w != 0 {
+			return int32(i<<6 + bits.TrailingZeros64(w))
+		}
+	}
+	return -1
+}
+
 // CountMissing gives the number of rows that are in b and not in o.
 func (b Bits) CountMissing(o Bits) int {
 	n := 0

@@ -50,7 +50,11 @@ type Column struct {
 	ids    []int32 // by row
 	values []string
 	lookup map[string]int32
+	sets   []Bits // by value, for as long as there are few values
 }
+
+// maxSets is up to how many values a column keeps the rows of each as a set.
+const maxSets = 32
 
 // Column gives the column under the key; value must depend on the key and the
 // node alone.
@@ -93,12 +97,54 @@ func (c *Column) ID(row int32) int32 { return c.ids[row] }
 // Value gives the value with a number.
 func (c *Column) Value(id int32) string { return c.values[id] }
 
+// Lookup gives the number of a value that has occurred.
+func (c *Column) Lookup(value string) (int32, bool) {
+	id, ok := c.lookup[value]
+	return id, ok
+}
+
 // Len gives how many values have been numbered; some may no longer occur.
 func (c *Column) Len() int { return len(c.values) }
+
+// Any gives a row of a set for each value, -1 for values that no row has.
+func (c *Column) Any(rows Bits) []int32 {
+	out := make([]int32, len(c.values))
+	for i := range out {
+		out[i] = -1
+	}
+	if len(c.values) <= maxSets {
+		for id, set := range c.sets {
+			out[id] = rows.firstBoth(set)
+		}
+		return out
+	}
+	for i, w := range rows {
+		for ; w != 0; w &= w - 1 {
+			row := int32(i<<6 + bits.TrailingZeros64(w))
+			if id := c.ids[row]; id != Missing {
+				out[id] = row
+			}
+		}
+	}
+	return out
+}
 
 // Tally counts the rows of a set by value; rows without a value are left out.
 func (c *Column) Tally(rows Bits) map[string]int {
 	counts := make([]int, len(c.values))
+	if len(c.values) <= maxSets {
+		for id, set := range c.sets {
+			counts[id] = rows.CountBoth(set)
+		}
+	} else {
+		c.count(rows, counts)
+	}
+	var out map[string]int
+	c.Put(&out, counts)
+	return out
+}
+
+func (c *Column) count(rows Bits, counts []int) {
 	for i, w := range rows {
 		for ; w != 0; w &= w - 1 {
 			if id := c.ids[i<<6+bits.TrailingZeros64(w)]; id != Missing {
@@ -106,9 +152,6 @@ func (c *Column) Tally(rows Bits) map[string]int {
 			}
 		}
 	}
-	var out map[string]int
-	c.Put(&out, counts)
-	return out
 }
 
 // Put adds counts by number to counts by value. A map is made when there is
@@ -126,6 +169,9 @@ func (c *Column) Put(to *map[string]int, counts []int) {
 }
 
 func (c *Column) set(row int32, n *api.Node) {
+	if id := c.ids[row]; id != Missing && int(id) < len(c.sets) {
+		c.sets[id].Set(row, false)
+	}
 	v, ok := c.value(n)
 	if !ok {
 		c.ids[row] = Missing
@@ -136,6 +182,13 @@ func (c *Column) set(row int32, n *api.Node) {
 		id = int32(len(c.values))
 		c.values = append(c.values, v)
 		c.lookup[v] = id
+		if id < maxSets {
+			c.sets = append(c.sets, nil)
+		}
 	}
 	c.ids[row] = id
+	if id < maxSets {
+		c.sets[id] = c.sets[id].grow(len(c.ids))
+		c.sets[id].Set(row, true)
+	}
 }

@@ -10,20 +10,37 @@ import (
 
 // Fleet is the index. The zero value is not ready; use New.
 type Fleet struct {
-	byID  map[string]int32
-	nodes []*api.Node // by row; nil: the row has no node
-	has   []fit.Usage // what the node has for allocations
-	used  []fit.Usage
-	net   []network
-	tie   []uint64 // order between rows of equal score, from the node's ID
-	ids   []string // of the last node of the row
-	free  []int32  // rows to use again
-	live  Bits     // rows with a node
-	ready Bits     // rows whose node takes new allocations
+	byID       map[string]int32
+	nodes      []*api.Node // by row; nil: the row has no node
+	has        []fit.Usage // what the node has for allocations
+	used       []fit.Usage
+	net        []network
+	freePorts  []int32
+	takenPorts []PortFilter
+	tie        []uint64 // order between rows of equal score, from the node's ID
+	ids        []string // of the last node of the row
+	tenants    [][]tenant
+	devices    [][]DeviceGroup
+	free       []int32 // rows to use again
+	live       Bits    // rows with a node
+	ready      Bits    // rows whose node takes new allocations
 
-	filters map[string]*filter
-	columns map[string]*Column
-	shapes  map[shapeKey]*Shape
+	filters   map[string]*filter
+	columns   map[string]*Column
+	weights   map[string]*Weights
+	shapes    map[shapeKey]*Shape
+	evictions map[evictionKey]*Evictions
+	matches   map[string]*DeviceMatch
+
+	classes      map[string]int32 // numbers of devices that are alike
+	kinds        kinds            // of allocations with devices
+	typical      []*TypicalAsk
+	typicalStale bool
+	epoch        uint64 // of typical
+
+	doomed map[string]bool // allocations that plans on their way preempt
+	safe   map[string]bool // allocations that the plan being made must not preempt
+	heirs  map[string]bool // allocations whose room goes to what replaces them
 
 	log   []int32 // rows whose free resources changed, in order
 	start uint64  // position of log[0] since the beginning
@@ -35,10 +52,18 @@ type Fleet struct {
 // New gives a fleet without nodes.
 func New() *Fleet {
 	return &Fleet{
-		byID:    map[string]int32{},
-		filters: map[string]*filter{},
-		columns: map[string]*Column{},
-		shapes:  map[shapeKey]*Shape{},
+		byID:      map[string]int32{},
+		filters:   map[string]*filter{},
+		columns:   map[string]*Column{},
+		weights:   map[string]*Weights{},
+		shapes:    map[shapeKey]*Shape{},
+		evictions: map[evictionKey]*Evictions{},
+		matches:   map[string]*DeviceMatch{},
+		classes:   map[string]int32{},
+		kinds:     kinds{},
+		doomed:    map[string]bool{},
+		safe:      map[string]bool{},
+		heirs:     map[string]bool{},
 	}
 }
 
@@ -83,6 +108,9 @@ func (f *Fleet) Before(a, b int32) bool {
 	return f.ids[a] < f.ids[b]
 }
 
+// Place gives a row's place in the order of Before, but for rows with equal places.
+func (f *Fleet) Place(row int32) uint64 { return f.tie[row] }
+
 // NodeUpsert adds a node or takes over what has changed of it.
 func (f *Fleet) NodeUpsert(n *api.Node) {
 	row, ok := f.byID[n.ID]
@@ -92,6 +120,8 @@ func (f *Fleet) NodeUpsert(n *api.Node) {
 	f.nodes[row] = n
 	f.has[row] = fit.Capacity(n)
 	f.net[row] = networkOf(n)
+	f.deviceNode(row)
+	f.hint(row)
 	f.live.Set(row, true)
 	f.ready.Set(row, n.Ready())
 	for _, x := range f.filters {
@@ -99,6 +129,9 @@ func (f *Fleet) NodeUpsert(n *api.Node) {
 	}
 	for _, c := range f.columns {
 		c.set(row, n)
+	}
+	for _, w := range f.weights {
+		w.Of[row] = w.weigh(n)
 	}
 	f.changed(row)
 }
@@ -110,7 +143,7 @@ func (f *Fleet) NodeRemove(id string) {
 	if !ok {
 		return
 	}
-	f.nodes[row] = nil
+	f.nodes[row], f.devices[row] = nil, nil
 	f.live.Set(row, false)
 	f.ready.Set(row, false)
 	f.changed(row)
@@ -137,8 +170,12 @@ func (f *Fleet) grow() {
 	f.has = append(f.has, fit.Usage{})
 	f.used = append(f.used, fit.Usage{})
 	f.net = append(f.net, network{})
+	f.freePorts = append(f.freePorts, -1)
+	f.takenPorts = append(f.takenPorts, PortFilter{})
 	f.tie = append(f.tie, 0)
 	f.ids = append(f.ids, "")
+	f.tenants = append(f.tenants, nil)
+	f.devices = append(f.devices, nil)
 	rows := len(f.nodes)
 	f.live, f.ready = f.live.grow(rows), f.ready.grow(rows)
 	for _, x := range f.filters {
@@ -147,8 +184,14 @@ func (f *Fleet) grow() {
 	for _, c := range f.columns {
 		c.ids = append(c.ids, Missing)
 	}
+	for _, w := range f.weights {
+		w.grow(rows)
+	}
 	for _, s := range f.shapes {
 		s.grow(rows)
+	}
+	for _, e := range f.evictions {
+		e.grow(rows)
 	}
 }
 
@@ -165,6 +208,8 @@ func (f *Fleet) recycle(row int32) {
 // AllocChange takes over a change of an allocation: old is what the fleet was
 // told before (nil: nothing), new is what holds now (nil: it is gone).
 func (f *Fleet) AllocChange(old, new *api.Allocation) {
+	f.tenancy(old, new)
+	f.learn(old, new)
 	was, is := old != nil && fit.Counts(old), new != nil && fit.Counts(new)
 	if was && is && old.NodeID == new.NodeID && old.AllocatedResources == new.AllocatedResources {
 		return
@@ -199,11 +244,23 @@ func (f *Fleet) usageOf(r *api.AllocatedResources) *fit.Usage {
 
 func (f *Fleet) add(row int32, u *fit.Usage) {
 	f.used[row].Add(u)
+	if len(u.Ports) > 0 {
+		f.hint(row)
+	}
+	if len(u.Device) > 0 {
+		f.deviceUse(row)
+	}
 	f.changed(row)
 }
 
 func (f *Fleet) sub(row int32, u *fit.Usage) {
 	f.used[row].Sub(u)
+	if len(u.Ports) > 0 {
+		f.hint(row)
+	}
+	if len(u.Device) > 0 {
+		f.deviceUse(row)
+	}
 	f.changed(row)
 }
 

@@ -183,9 +183,9 @@ func TestShapeFollows(t *testing.T) {
 		if i%100 != 0 && rnd.IntN(50) > 0 {
 			continue
 		}
-		kept := f.Shape(ask, "test", score)
+		kept := f.Shape(ask, "test", score, Extra{})
 		fresh := Load(maps.Values(nodes), maps.Values(allocs))
-		want := fresh.Shape(ask, "test", score)
+		want := fresh.Shape(ask, "test", score, Extra{})
 		for id := range nodes {
 			a, _ := f.Row(id)
 			b, _ := fresh.Row(id)
@@ -199,9 +199,9 @@ func TestShapeFollows(t *testing.T) {
 func TestManyShapes(t *testing.T) {
 	f := New()
 	f.NodeUpsert(node("n"))
-	first := f.Shape(&fit.Usage{CPU: 1}, "x", func(c, m float64) float64 { return c })
+	first := f.Shape(&fit.Usage{CPU: 1}, "x", func(c, m float64) float64 { return c }, Extra{})
 	for i := range 3 * maxShapes {
-		f.Shape(&fit.Usage{CPU: int64(i)}, "x", func(c, m float64) float64 { return c })
+		f.Shape(&fit.Usage{CPU: int64(i)}, "x", func(c, m float64) float64 { return c }, Extra{})
 	}
 	if len(f.shapes) > maxShapes {
 		t.Errorf("%d shapes are kept", len(f.shapes))

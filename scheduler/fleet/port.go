@@ -117,13 +117,16 @@ func (f *Fleet) Ports(row int32, asks []PortAsk, seed uint64) ([]api.PortMapping
 
 // PortsShort says of what Ports would find too little, without choosing.
 func (f *Fleet) PortsShort(row int32, asks []PortAsk) PortShortage {
+	if f.hintPorts(row, asks) {
+		return PortShortage{}
+	}
 	w := &f.net[row]
 	c := chooser{net: w, used: f.used[row].Ports}
 	if short := c.fixed(asks); short != (PortShortage{}) {
 		return short
 	}
 	// Enough for sure when the range has more ports than all that is taken.
-	if w.max-w.min+1-len(c.used)-w.kept >= len(asks) && !slices.ContainsFunc(asks, PortAsk.named) {
+	if w.max-w.min+1-len(c.used)-w.kept >= len(asks) && !slices.ContainsFunc(asks, PortAsk.Named) {
 		return PortShortage{}
 	}
 	_, short := f.Ports(row, asks, 0)
@@ -159,7 +162,8 @@ func (s PortShortage) Text(asks []PortAsk) string {
 	return ""
 }
 
-func (a PortAsk) named() bool { return a.HostNetwork != "" && a.HostNetwork != "default" }
+// Named says whether the port is on a host network with a name of its own.
+func (a PortAsk) Named() bool { return a.HostNetwork != "" && a.HostNetwork != "default" }
 
 type chooser struct {
 	net   *network
@@ -187,7 +191,7 @@ func (c *chooser) fixed(asks []PortAsk) PortShortage {
 }
 
 func (c *chooser) host(a *PortAsk) (hostNetwork, bool) {
-	if !a.named() {
+	if !a.Named() {
 		return hostNetwork{address: c.net.address}, true
 	}
 	h, ok := c.net.hosts[a.HostNetwork]
@@ -254,4 +258,57 @@ func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
+}
+
+// PortFilter is a Bloom filter of the ports of a row that are in use or kept.
+type PortFilter [4]uint64
+
+// Free says that a port is in any case free.
+func (h *PortFilter) Free(port int) bool { return h[port>>6&3]&(1<<(port&63)) == 0 }
+
+// TakenPorts gives the filters by row. They must not be changed.
+func (f *Fleet) TakenPorts() []PortFilter { return f.takenPorts }
+
+// FreePorts gives by row how many dynamic ports are free for sure; -1 where the
+// node has no network. It must not be changed.
+func (f *Fleet) FreePorts() []int32 { return f.freePorts }
+
+// hintPorts says quickly of most rows that they have the ports of a group.
+func (f *Fleet) hintPorts(row int32, asks []PortAsk) bool {
+	if int(f.freePorts[row]) < len(asks) {
+		return false
+	}
+	h := &f.takenPorts[row]
+	for i := range asks {
+		a := &asks[i]
+		if a.Named() || a.Static < 0 || a.Static > 65535 {
+			return false
+		}
+		if a.Static != 0 && !a.IgnoreCollision && !h.Free(a.Static) {
+			return false
+		}
+	}
+	return true
+}
+
+// hint makes the hint of a row anew.
+func (f *Fleet) hint(row int32) {
+	w, h := &f.net[row], &f.takenPorts[row]
+	*h, f.freePorts[row] = PortFilter{}, -1
+	if !w.present {
+		return
+	}
+	f.freePorts[row] = int32(w.max - w.min + 1 - len(f.used[row].Ports) - w.kept)
+	for _, p := range f.used[row].Ports {
+		h[p.Number>>6&3] |= 1 << (p.Number & 63)
+	}
+	for _, r := range w.reserved {
+		if r[1]-r[0] > 255 {
+			*h = PortFilter{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+			return
+		}
+		for p := int(r[0]); p <= int(r[1]); p++ {
+			h[p>>6&3] |= 1 << (p & 63)
+		}
+	}
 }

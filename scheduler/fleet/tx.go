@@ -1,6 +1,9 @@
 package fleet
 
-import "github.com/seraihq/serai/scheduler/fit"
+import (
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/scheduler/fit"
+)
 
 // Tx takes and gives back room while a plan is made. One at a time.
 type Tx struct {
@@ -11,7 +14,11 @@ type Tx struct {
 type step struct {
 	row     int32
 	release bool
+	keep    bool // taken only while the transaction lasts
 	usage   *fit.Usage
+	doomed  string // the allocation that is preempted
+	safe    string // the allocation that must not be
+	heir    string // the allocation whose room is inherited
 }
 
 // Hold is the room of a plan on its way through the log.
@@ -23,7 +30,7 @@ func (f *Fleet) Begin() *Tx { return &Tx{f: f} }
 // Take takes room on a row. The usage must not change any more.
 func (tx *Tx) Take(row int32, u *fit.Usage) {
 	tx.f.add(row, u)
-	tx.steps = append(tx.steps, step{row, false, u})
+	tx.steps = append(tx.steps, step{row: row, usage: u})
 }
 
 // Release gives room back for as long as the transaction lasts: what an
@@ -31,7 +38,41 @@ func (tx *Tx) Take(row int32, u *fit.Usage) {
 // when its client has said that it is over.
 func (tx *Tx) Release(row int32, u *fit.Usage) {
 	tx.f.sub(row, u)
-	tx.steps = append(tx.steps, step{row, true, u})
+	tx.steps = append(tx.steps, step{row: row, release: true, usage: u})
+}
+
+// Keep takes room for as long as the transaction lasts: a predecessor's, which
+// has it in any case when the transaction is over.
+func (tx *Tx) Keep(row int32, u *fit.Usage) {
+	tx.f.add(row, u)
+	tx.steps = append(tx.steps, step{row: row, usage: u, keep: true})
+}
+
+// Inherit notes that the room of an allocation goes to the one that replaces it:
+// nobody else waits for it, or preempts it, while the transaction lasts.
+func (tx *Tx) Inherit(row int32, a *api.Allocation) {
+	if tx.f.heirs[a.ID] {
+		return
+	}
+	tx.f.heirs[a.ID] = true
+	tx.f.changed(row)
+	tx.steps = append(tx.steps, step{row: row, heir: a.ID})
+}
+
+// Doom notes that an allocation is preempted: nobody else preempts it until the
+// plan is over. Its room stays taken.
+func (tx *Tx) Doom(row int32, a *api.Allocation) {
+	tx.f.doomed[a.ID] = true
+	tx.f.changed(row)
+	tx.steps = append(tx.steps, step{row: row, doomed: a.ID})
+}
+
+// Protect keeps an allocation from being preempted for as long as the
+// transaction lasts.
+func (tx *Tx) Protect(row int32, a *api.Allocation) {
+	tx.f.safe[a.ID] = true
+	tx.f.changed(row)
+	tx.steps = append(tx.steps, step{row: row, safe: a.ID})
 }
 
 // Retake takes back what Release gave, for what was placed elsewhere.
@@ -63,7 +104,7 @@ func (tx *Tx) Rollback() { tx.Undo(0) }
 func (tx *Tx) Commit() *Hold {
 	kept := tx.steps[:0]
 	for _, s := range tx.steps {
-		if s.release {
+		if s.release || s.keep || s.safe != "" || s.heir != "" {
 			tx.revert(s)
 		} else {
 			kept = append(kept, s)
@@ -74,9 +115,19 @@ func (tx *Tx) Commit() *Hold {
 }
 
 func (tx *Tx) revert(s step) {
-	if s.release {
+	switch {
+	case s.safe != "":
+		delete(tx.f.safe, s.safe)
+		tx.f.changed(s.row)
+	case s.doomed != "":
+		delete(tx.f.doomed, s.doomed)
+		tx.f.changed(s.row)
+	case s.heir != "":
+		delete(tx.f.heirs, s.heir)
+		tx.f.changed(s.row)
+	case s.release:
 		tx.f.add(s.row, s.usage)
-	} else {
+	default:
 		tx.f.sub(s.row, s.usage)
 	}
 }
@@ -88,6 +139,11 @@ func (f *Fleet) Drop(h *Hold) {
 		return
 	}
 	for _, s := range h.steps {
+		if s.doomed != "" {
+			delete(f.doomed, s.doomed)
+			f.changed(s.row)
+			continue
+		}
 		f.sub(s.row, s.usage)
 		f.recycle(s.row)
 	}

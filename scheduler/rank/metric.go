@@ -47,10 +47,10 @@ func isGlob(dc string) bool { return slices.Contains([]byte(dc), '*') }
 // that are there. base is not changed, and shared where nothing differs.
 func (s *Selector) Metric(base *api.AllocationMetric) *api.AllocationMetric {
 	s.shape.Sync()
-	v := survey{class: s.d.Fleet.Class()}
+	var v survey
+	class := s.d.Fleet.Class()
 	s.survey(&v)
-	s.hasKnown = v.top.n > 0
-	s.known = v.top.best[0]
+	s.know(&v)
 
 	m := *base
 	if len(v.blocked) > 0 {
@@ -60,7 +60,11 @@ func (s *Selector) Metric(base *api.AllocationMetric) *api.AllocationMetric {
 		m.NodesFiltered += n
 		put(&m.ConstraintFiltered, s.distinct.Reason(b), n)
 	}
-	v.class.Put(&m.ClassFiltered, v.classBlocked)
+	if len(v.blocked) > 0 {
+		for name, n := range class.Tally(v.blockedRows) {
+			put(&m.ClassFiltered, name, n)
+		}
+	}
 	for x, n := range v.short {
 		if n > 0 {
 			m.NodesExhausted += n
@@ -71,7 +75,9 @@ func (s *Selector) Metric(base *api.AllocationMetric) *api.AllocationMetric {
 		m.NodesExhausted += n
 		put(&m.DimensionExhausted, x.Text(s.ports), n)
 	}
-	v.class.Put(&m.ClassExhausted, v.classShort)
+	if m.NodesExhausted > 0 {
+		m.ClassExhausted = class.Tally(v.shortRows)
+	}
 	m.ScoreMetaData = make([]*api.NodeScoreMeta, v.top.n)
 	for i := range m.ScoreMetaData {
 		m.ScoreMetaData[i] = s.Meta(v.top.best[i].row)
@@ -105,9 +111,23 @@ func (s *Selector) Failed(m *api.AllocationMetric) *api.AllocationMetric {
 
 // Meta gives the scores of one row.
 func (s *Selector) Meta(row int32) *api.NodeScoreMeta {
-	scores := map[string]float64{ScoreBinpack: s.shape.Score[row]}
-	if c := s.collisions[row]; c > 0 {
+	scores := map[string]float64{s.fitName(row): s.shape.Score[row]}
+	if c := s.collisions.of(row); c > 0 {
 		scores[ScoreAntiAffinity] = antiAffinity(int(c), s.d.Group.Count)
+	}
+	if s.affinity != nil {
+		scores[ScoreAffinity] = s.affinity.Of[row]
+	}
+	if s.extra != nil {
+		if x, ok := s.extra.score(row); ok {
+			scores[ScoreDevices] = x
+		}
+	}
+	if s.spread != nil {
+		scores[ScoreSpread] = s.spread.score(row)
+	}
+	if slices.Contains(s.avoid, row) {
+		scores[ScorePenalty] = penalty
 	}
 	return &api.NodeScoreMeta{NodeID: s.d.Fleet.Node(row).ID, Scores: scores, NormScore: s.score(row)}
 }

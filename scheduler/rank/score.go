@@ -10,7 +10,13 @@ import (
 // Names of scores, as shown in metrics.
 const (
 	ScoreBinpack      = "binpack"
+	ScoreFragment     = "fragmentation-gradient-descent" // in place of binpack, on nodes with devices
 	ScoreAntiAffinity = "job-anti-affinity"
+	ScoreAffinity     = "node-affinity"
+	ScoreSpread       = "allocation-spread"
+	ScorePenalty      = "node-reschedule-penalty"
+	ScoreDevices      = "devices"
+	ScorePreemption   = "preemption"
 )
 
 // fullScore is the best that fitness can get: both resources used up.
@@ -41,8 +47,19 @@ func Algorithm(name string) (string, fleet.Scorer) {
 	return api.SchedulerBinpack, Binpack
 }
 
+// fitName gives the name of the score of the fit on a row.
+func (s *Selector) fitName(row int32) string {
+	if s.shape.ByDevices(row) {
+		return ScoreFragment
+	}
+	return ScoreBinpack
+}
+
+// penalty is the score of a node where the allocation has failed before.
+const penalty = -1
+
 // antiAffinity is the score of a node that has allocations of the same group
 // already: below 0, the worse the more there are for the count that is wanted.
 func antiAffinity(collisions, count int) float64 {
-	return -float64(collisions+1) / float64(max(count, 1))
+	return max(-float64(collisions+1)/float64(max(count, 1)), -1)
 }

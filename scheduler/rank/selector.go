@@ -1,14 +1,16 @@
 package rank
 
 import (
+	"slices"
+
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/scheduler/feasible"
 	"github.com/seraihq/serai/scheduler/fit"
 	"github.com/seraihq/serai/scheduler/fleet"
 )
 
-// heapFrom is how many picks are expected when a heap pays for itself.
-const heapFrom = 4
+// lanesFrom is how many picks are expected when lanes pay for themselves.
+const lanesFrom = 4
 
 // Demand is what a Selector places.
 type Demand struct {
@@ -29,64 +31,131 @@ type Selector struct {
 	shape    *fleet.Shape
 	ports    []fleet.PortAsk
 	distinct *feasible.Distinct
+	affinity *fleet.Weights // nil: none
+	spread   *spread        // nil: none
+	extra    *extra         // nil: no task is granted anything of its own
 
-	collisions []int32 // the group's allocations by row
-	heap       candidates
-	useHeap    bool
+	quickPorts bool // most rows can be told at a glance to have the ports
+	static     int  // the only static port of them; -1: none
 
-	// The row that the last metric found to be the best, for as long as nothing
-	// has changed since.
+	collisions counts // the group's allocations by row
+	present    int    // how many there are
+	lanes      *lanes // nil: not made yet
+	useLanes   bool
+	avoid      []int32 // rows that the next pick takes only if it must
+
+	evictions *fleet.Evictions // nil: nothing had to be preempted yet
+	evicting  *lanes           // of rows where something can be preempted
+	dead      map[int32]bool   // rows where evictions turned out not to help
+
+	// The row that the last survey found to be the best, -1 for none, for as long
+	// as nothing has changed since.
 	known    candidate
 	hasKnown bool
 }
 
 // Pick is a node chosen for an allocation.
 type Pick struct {
-	Row   int32
-	Ports []api.PortMapping
-	Score float64
+	Row    int32
+	Ports  []api.PortMapping
+	Grants []fit.Grant
+	Usage  *fit.Usage
+	Score  float64
+
+	// Evicted are the allocations that are preempted for it, Waits those that it
+	// waits for beside them, which leave anyway; Meta are the scores that it had
+	// with them gone.
+	Evicted, Waits []*api.Allocation
+	Meta           *api.NodeScoreMeta
 }
 
 // New gives a selector that knows of no allocations of the job yet; see Present.
 func New(d Demand) *Selector {
 	name, scorer := Algorithm(d.Algorithm)
-	return &Selector{
-		d: d, shape: d.Fleet.Shape(d.Usage, name, scorer),
+	extra := newExtra(&d)
+	s := &Selector{
+		d: d, shape: d.Fleet.Shape(d.Usage, name, scorer, extra.shape(&d)),
 		ports:      feasible.Ports(d.Group),
 		distinct:   feasible.DistinctFor(d.Fleet, d.Job, d.Group),
-		collisions: make([]int32, d.Fleet.Rows()),
-		useHeap:    d.Expect >= heapFrom,
+		affinity:   affinity(d.Fleet, d.Job, d.Group),
+		spread:     spreadFor(d.Fleet, d.Job, d.Group, d.Feasible.Rows),
+		extra:      extra,
+		collisions: counts{rows: d.Fleet.Rows()},
+		useLanes:   d.Expect >= lanesFrom,
+	}
+	s.glance()
+	return s
+}
+
+// glance says whether ports can be looked at without looking at each.
+func (s *Selector) glance() {
+	s.quickPorts, s.static = true, -1
+	for i := range s.ports {
+		switch p := &s.ports[i]; {
+		case p.Named() || p.Static != 0 && (s.static >= 0 || p.Static < 0 || p.Static > 65535):
+			s.quickPorts = false
+		case p.Static != 0 && !p.IgnoreCollision:
+			s.static = p.Static
+		}
 	}
 }
 
 // Present tells of an allocation of the job that stays on a row.
-func (s *Selector) Present(group string, row int32) { s.count(group, row, 1) }
+func (s *Selector) Present(group string, row int32) {
+	if others := s.count(group, row, 1); s.lanes != nil || s.evicting != nil {
+		s.changed(row, others)
+	}
+}
 
 // Absent takes back what Present told, or a pick.
 func (s *Selector) Absent(group string, row int32) {
-	s.count(group, row, -1)
+	others := s.count(group, row, -1)
 	if s.distinct != nil {
-		s.heap = nil // rows that were ruled out may be allowed again
+		s.lanes, s.evicting = nil, nil // rows that were ruled out may be allowed again
 	}
-	s.Changed(row)
+	s.changed(row, others)
 }
 
-func (s *Selector) count(group string, row int32, by int) {
+// count says whether rows of other cells may score differently now.
+func (s *Selector) count(group string, row int32, by int) (others bool) {
 	s.hasKnown = false
 	if s.distinct != nil {
 		s.distinct.Add(group, row, by)
 	}
-	if group == s.d.Group.Name {
-		s.collisions[row] += int32(by)
+	if group != s.d.Group.Name {
+		return false
 	}
+	s.collisions.add(row, int32(by))
+	s.present += by
+	return s.spread != nil && s.spread.add(row, int32(by))
 }
 
 // Changed tells that what is free on a row has changed otherwise than by Pick.
-func (s *Selector) Changed(row int32) {
+func (s *Selector) Changed(row int32) { s.changed(row, false) }
+
+func (s *Selector) changed(row int32, others bool) {
 	s.hasKnown = false
 	s.shape.Sync()
-	if s.heap != nil && s.open(row) {
-		s.heap.push(candidate{s.score(row), row}, s.d.Fleet)
+	s.evictionsSync()
+	delete(s.dead, row)
+	for _, l := range []*lanes{s.lanes, s.evicting} {
+		if l == nil {
+			continue
+		}
+		if s.d.Feasible.Rows.Has(row) {
+			l.changed(row)
+		}
+		if others {
+			l.refreshAll()
+		}
+	}
+}
+
+// Avoid names rows that the picks that follow take only where nothing better
+// is left; nil names none.
+func (s *Selector) Avoid(rows []int32) {
+	if len(s.avoid)+len(rows) > 0 {
+		s.avoid, s.hasKnown = rows, false
 	}
 }
 
@@ -125,63 +194,95 @@ func (s *Selector) PickRow(row int32) (p Pick, why Refusal, ok bool) {
 	return p, why, true
 }
 
-func (s *Selector) take(p *Pick) {
+func (s *Selector) take(p *Pick) { s.occupy(p, s.usage(p)) }
+
+// usage gives what an allocation uses with the ports of a pick; it chooses cores
+// and devices.
+func (s *Selector) usage(p *Pick) *fit.Usage {
 	u := s.d.Usage
 	if len(p.Ports) > 0 {
 		u = fit.WithUsedPorts(u, p.Ports)
 	}
+	if s.extra != nil {
+		p.Grants, u = s.extra.grant(p.Row, u)
+	}
+	p.Usage = u
+	return u
+}
+
+func (s *Selector) occupy(p *Pick, u *fit.Usage) {
 	s.d.Tx.Take(p.Row, u)
 	s.d.Seed++
-	s.count(s.d.Group.Name, p.Row, 1)
-	s.Changed(p.Row)
+	s.changed(p.Row, s.count(s.d.Group.Name, p.Row, 1))
 }
 
 func (s *Selector) best() (Pick, bool) {
-	if s.useHeap {
+	if s.useLanes {
 		return s.top()
 	}
 	if !s.hasKnown {
 		var v survey
 		s.survey(&v)
-		if v.top.n == 0 {
-			return Pick{}, false
-		}
-		s.known = v.top.best[0]
+		s.know(&v)
+	}
+	if s.known.row < 0 {
+		return Pick{}, false
 	}
 	ports, _ := s.assign(s.known.row)
 	return Pick{Row: s.known.row, Ports: ports, Score: s.known.score}, true
 }
 
-// top takes the best row from the heap.
-func (s *Selector) top() (Pick, bool) {
-	if s.heap == nil {
-		s.fill()
+// know keeps the best row that a survey found.
+func (s *Selector) know(v *survey) {
+	s.hasKnown, s.known = true, candidate{row: -1}
+	if v.top.n > 0 {
+		s.known = v.top.best[0]
 	}
-	for len(s.heap) > 0 {
-		c := s.heap.pop(s.d.Fleet)
-		if !s.open(c.row) || s.score(c.row) != c.score {
-			continue // the row has changed; where it is of use it has a newer entry
-		}
-		if ports, short := s.assign(c.row); short == (fleet.PortShortage{}) {
-			return Pick{Row: c.row, Ports: ports, Score: c.score}, true
-		}
-	}
-	return Pick{}, false
 }
 
-func (s *Selector) fill() {
-	s.heap = make(candidates, 0, s.d.Feasible.Rows.Count()+8)
-	for row := range s.d.Feasible.Rows.Rows() {
-		if s.open(row) {
-			s.heap = append(s.heap, candidate{s.score(row), row})
+// top takes the best row from the lanes.
+func (s *Selector) top() (Pick, bool) {
+	if s.lanes == nil {
+		s.lanes = newLanes(s, false)
+	}
+	l, f := s.lanes, s.d.Fleet
+	var avoided []candidate
+	found := candidate{row: -1}
+	var ports []api.PortMapping
+	for found.row < 0 {
+		lane := l.best()
+		if lane < 0 {
+			break
+		}
+		c := l.top[lane]
+		var short fleet.PortShortage
+		if ports, short = s.assign(c.row); short != (fleet.PortShortage{}) {
+			l.drop(lane)
+			continue
+		}
+		if slices.Contains(s.avoid, c.row) {
+			avoided = append(avoided, candidate{s.score(c.row), c.row})
+			l.drop(lane)
+			continue
+		}
+		found = c
+	}
+	if len(avoided) == 0 {
+		return Pick{Row: found.row, Ports: ports, Score: found.score}, found.row >= 0
+	}
+	for _, c := range avoided {
+		l.back(c.row)
+		if found.row < 0 || better(c, found, f) {
+			found = c
+			ports, _ = s.assign(c.row)
 		}
 	}
-	s.heap.build(s.d.Fleet)
+	return Pick{Row: found.row, Ports: ports, Score: found.score}, true
 }
 
 // open says whether a row can take an allocation, ports aside.
 func (s *Selector) open(row int32) bool {
-	if !s.d.Feasible.Rows.Has(row) || s.shape.Short[row] != fleet.Enough {
+	if s.shape.Short[row] != fleet.Enough {
 		return false
 	}
 	if s.distinct == nil {
@@ -198,13 +299,47 @@ func (s *Selector) assign(row int32) ([]api.PortMapping, fleet.PortShortage) {
 	return s.d.Fleet.Ports(row, s.ports, s.d.Seed)
 }
 
-// score is the mean of the scores that apply to a row. Affinities, spreads and
-// penalties have their place here.
-func (s *Selector) score(row int32) float64 {
-	sum, n := s.shape.Score[row], 1.0
-	if c := s.collisions[row]; c > 0 {
+// terms gives the sum of the scores that apply to a row, and how many there
+// are; that of the spread and the penalty for rows to avoid are left out.
+func (s *Selector) terms(row int32) (sum float64, n int) {
+	sum, n = s.others(row)
+	return sum + s.shape.Score[row], n + 1
+}
+
+// others is terms without the score of the fit.
+func (s *Selector) others(row int32) (sum float64, n int) {
+	if c := s.collisions.of(row); c > 0 {
 		sum += antiAffinity(int(c), s.d.Group.Count)
 		n++
 	}
-	return sum / n
+	if s.affinity != nil {
+		sum += s.affinity.Of[row]
+		n++
+	}
+	if s.extra != nil {
+		if x, ok := s.extra.score(row); ok {
+			sum += x
+			n++
+		}
+	}
+	return sum, n
+}
+
+// score is the mean of the scores that apply to a row.
+func (s *Selector) score(row int32) float64 {
+	sum, n := s.terms(row)
+	return s.finish(row, sum, n)
+}
+
+// finish adds the spread and the penalty to the scores of a row.
+func (s *Selector) finish(row int32, sum float64, n int) float64 {
+	if s.spread != nil {
+		sum += s.spread.score(row)
+		n++
+	}
+	if len(s.avoid) > 0 && slices.Contains(s.avoid, row) {
+		sum += penalty
+		n++
+	}
+	return mean(sum, n)
 }

@@ -1,16 +1,14 @@
 package reconcile
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/seraihq/serai/api"
 )
 
-// Cluster says what has to be done for the groups of a service or batch job.
-// The answer has one entry per group, those of the job first.
-func Cluster(in Input) []*Group {
+// Cluster says what has to be done for a service or batch job. The groups of
+// the job come first.
+func Cluster(in Input) *Result {
 	names, allocs := byGroup(&in)
+	rollout := newRollout(&in)
 	out := make([]*Group, 0, len(names))
 	for _, name := range names {
 		g := &Group{Name: name, Names: newNames()}
@@ -20,12 +18,12 @@ func Cluster(in Input) []*Group {
 		if g.Group == nil {
 			g.end(&in, allocs[name])
 		} else {
-			c := cluster{in: &in, g: g, batch: in.Job.Type == api.JobTypeBatch, updates: updates{job: in.Job}}
-			c.reconcile(allocs[name])
+			c := cluster{in: &in, g: g, batch: in.Job.Type == api.JobTypeBatch, stage: rollout.stage(g.Group), updates: updates{job: in.Job}, allocs: allocs[name]}
+			c.reconcile()
 		}
 		out = append(out, g)
 	}
-	return out
+	return rollout.result(out)
 }
 
 // end stops all of a group that is not wanted any more.
@@ -42,10 +40,11 @@ func (g *Group) end(in *Input, allocs []*api.Allocation) {
 	}
 }
 
-// bury marks as lost what was stopping when its node went away.
+// bury marks as lost what was stopping when its node went away. Why it was
+// stopped remains.
 func (g *Group) bury(in *Input, a *api.Allocation) {
 	if !a.ClientTerminal() && in.nodeGone(a) {
-		g.stop(in, a, DescLost)
+		g.stop(in, a, "")
 	}
 }
 
@@ -54,14 +53,29 @@ type cluster struct {
 	in    *Input
 	g     *Group
 	batch bool
+	stage stage
 	updates
 
-	keep   []*api.Allocation // count as there
-	moving []*api.Allocation // are stopped or over, and to be replaced
+	allocs   []*api.Allocation
+	keep     []*api.Allocation        // count as there
+	canaries []*api.Allocation        // count as canaries that are there
+	moving   []*api.Allocation        // are stopped or over, and to be replaced
+	gone     []*api.Allocation        // were stopped or ended before, and nothing has replaced them
+	shadows  []*api.Allocation        // may run beside what has replaced them
+	vacant   int                      // places that shall stay empty
+	later    int                      // that would change if their nodes were in reach
+	spared   map[*api.Allocation]bool // are stopped to be moved, and not replaced
+
+	behind []*api.Allocation // of keep, that have to be replaced to be current
+	failed map[*api.Allocation]retry
+	drop   map[*api.Allocation]bool // not wanted beside another
+	back   map[string]bool          // IDs of those that have come back, with nothing in their place
+	byID   map[string]*api.Allocation
 }
 
-func (c *cluster) reconcile(allocs []*api.Allocation) {
-	for _, a := range allocs {
+func (c *cluster) reconcile() {
+	c.reconnect()
+	for _, a := range c.allocs {
 		c.classify(a)
 	}
 	c.trim()
@@ -71,26 +85,96 @@ func (c *cluster) reconcile(allocs []*api.Allocation) {
 	for _, a := range c.keep {
 		c.update(a)
 	}
+	c.begin()
+	c.g.Member = c.stage.active
+	for i := range c.g.InPlace {
+		c.g.InPlace[i].Member = c.stage.active
+	}
+	c.retry()
 	c.fill()
+	c.shadow()
+	c.canary()
+	c.limit()
+	c.wait()
+	c.g.forget()
 }
 
 // classify decides whether an allocation is over, stays or has to be replaced.
-//
-// Deployments, reschedule policies and disconnected nodes add their cases here.
 func (c *cluster) classify(a *api.Allocation) {
 	switch {
 	case a.ServerTerminal():
 		c.g.bury(c.in, a)
+		c.left(a)
+		return
+	case c.drop[a] || c.stage.stray(a):
+		c.end(a)
+		return
 	case a.ClientTerminal():
 		c.over(a)
-	case c.in.nodeGone(a):
+		return
+	}
+	switch p, until := c.in.presence(a); {
+	case p == lost:
 		c.g.stop(c.in, a, DescLost)
-		c.moving = append(c.moving, a)
+		c.g.Desired.Stop++
+		if !c.replaced(a) && !c.stoodIn(a) {
+			c.moving = append(c.moving, a)
+		}
 	case migrates(a):
 		c.g.stop(c.in, a, DescMigrating)
+		if c.in.vacates(a) {
+			c.vacant++
+			c.unneeded(a)
+		} else {
+			c.moving = append(c.moving, a)
+		}
+	case p == present:
+		c.g.back(a)
+		c.stay(a)
+	default:
+		c.g.away(c.in, a, p, until)
+		c.absent(a, p)
+	}
+}
+
+// end stops an allocation that is not wanted.
+func (c *cluster) end(a *api.Allocation) {
+	c.g.stop(c.in, a, DescNotNeeded)
+	c.g.Desired.Stop++
+}
+
+func (c *cluster) stay(a *api.Allocation) {
+	if c.stage.canary(a) {
+		c.canaries = append(c.canaries, a)
+	} else {
+		c.keep = append(c.keep, a)
+	}
+}
+
+// left notes what was taken away before and not replaced.
+func (c *cluster) left(a *api.Allocation) {
+	switch {
+	case c.in.vacates(a):
+		c.vacant++
+	case a.NextAllocation != "" || a.DeploymentStatus != nil && a.DeploymentStatus.Canary || c.stoodIn(a):
+	case !a.ServerTerminal(), a.DesiredStatus == api.AllocDesiredEvict, a.DesiredDescription == DescLost, a.DesiredDescription == DescMigrating:
+		c.gone = append(c.gone, a)
+	}
+}
+
+// absent decides about an allocation that may run where nobody sees it. When its
+// node is back its client is about to speak of it.
+func (c *cluster) absent(a *api.Allocation, p presence) {
+	d := disconnectOf(a)
+	switch {
+	case p != unknown || d == nil || !d.Replace:
+		c.stay(a)
+	case c.replaced(a):
+		c.shadows = append(c.shadows, a)
+	case c.in.nodeGone(a):
 		c.moving = append(c.moving, a)
 	default:
-		c.keep = append(c.keep, a)
+		c.stay(a)
 	}
 }
 
@@ -99,101 +183,22 @@ func (c *cluster) over(a *api.Allocation) {
 	switch {
 	case c.batch && c.in.older(a): // the new version of a batch job runs anew
 	case a.ClientStatus == api.AllocClientComplete && !c.batch: // a service goes on
+		c.left(a)
 	case a.ClientStatus == api.AllocClientLost:
-		if a.NextAllocation != "" {
-			return // has been replaced
+		if !c.replaced(a) && !c.stoodIn(a) {
+			c.moving = append(c.moving, a)
 		}
-		c.moving = append(c.moving, a)
-	case a.ClientStatus == api.AllocClientFailed && moves(a):
-		c.g.stop(c.in, a, DescRescheduled)
-		c.moving = append(c.moving, a)
-		c.g.Desired.RescheduleNow++
-	default: // done, or failed and left as it is
+	case a.ClientStatus == api.AllocClientFailed && c.replaced(a): // replaced while nobody saw it
+		c.end(a)
+	case a.ClientStatus == api.AllocClientFailed:
+		if r := c.stage.retry(a); !r.at.IsZero() {
+			if c.failed == nil {
+				c.failed = map[*api.Allocation]retry{}
+			}
+			c.failed[a] = r
+		}
+		c.stay(a)
+	default: // done
 		c.keep = append(c.keep, a)
 	}
-}
-
-// trim stops what is more than the group's count: first what has the index of
-// another, then the highest indices. Of two with one index the one that is of
-// the current version, still runs and is newer stays.
-func (c *cluster) trim() {
-	excess := len(c.keep) - max(c.g.Group.Count, 0)
-	if excess <= 0 {
-		return
-	}
-	order := slices.Clone(c.keep)
-	slices.SortFunc(order, func(a, b *api.Allocation) int {
-		return cmp.Or(cmp.Compare(Index(a.Name), Index(b.Name)), -cmp.Compare(c.worth(a), c.worth(b)), -compareAllocs(a, b))
-	})
-	var first, double []*api.Allocation
-	for i, a := range order {
-		if i > 0 && Index(a.Name) == Index(order[i-1].Name) {
-			double = append(double, a)
-		} else {
-			first = append(first, a)
-		}
-	}
-	slices.Reverse(double)
-	slices.Reverse(first)
-	for _, a := range append(double, first...)[:excess] {
-		c.g.stop(c.in, a, DescNotNeeded)
-		c.g.Desired.Stop++
-		c.keep = slices.DeleteFunc(c.keep, func(k *api.Allocation) bool { return k == a })
-	}
-}
-
-func (c *cluster) worth(a *api.Allocation) int {
-	w := 0
-	if c.in.current(a) {
-		w += 2
-	}
-	if !a.ClientTerminal() {
-		w++
-	}
-	return w
-}
-
-// update decides whether an allocation that stays is as it should be.
-func (c *cluster) update(a *api.Allocation) {
-	g := c.g
-	switch {
-	case c.in.current(a):
-		g.Desired.Ignore++
-	case c.destructive(a.Job, g.Group) || !c.in.Stays(a):
-		g.Destructive = append(g.Destructive, Replacement{a, Index(a.Name)})
-		g.Desired.DestructiveUpdate++
-	case a.ClientTerminal(): // nothing runs that could be told
-		g.Desired.Ignore++
-	default:
-		g.InPlace = append(g.InPlace, a)
-		g.Desired.InPlaceUpdate++
-	}
-}
-
-// fill asks for as many allocations as the count is short of: replacements
-// first, as they keep their names.
-func (c *cluster) fill() {
-	g, count := c.g, c.g.Group.Count
-	need := count - len(c.keep)
-	for _, a := range c.moving {
-		if need <= 0 {
-			if !a.ClientTerminal() {
-				g.Desired.Stop++
-			}
-			continue
-		}
-		need--
-		g.Replace = append(g.Replace, Replacement{a, g.Names.Prefer(Index(a.Name), count)})
-		switch {
-		case a.ClientTerminal() || c.in.nodeGone(a):
-			g.Desired.Place++
-			if !a.ClientTerminal() {
-				g.Desired.Stop++
-			}
-		default:
-			g.Desired.Migrate++
-		}
-	}
-	g.Fresh = max(need, 0)
-	g.Desired.Place += uint64(g.Fresh)
 }

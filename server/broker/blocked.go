@@ -57,6 +57,9 @@ func (b *Broker) free(class string, index uint64) {
 // worthALook says whether room has appeared, since an evaluation was last
 // scheduled, on nodes of a class that it may use or has not met yet.
 func (b *Broker) worthALook(x *api.Evaluation) bool {
+	if b.given >= x.SnapshotIndex && b.given > 0 {
+		return true
+	}
 	if b.anyFree <= x.SnapshotIndex {
 		return false
 	}

@@ -18,24 +18,31 @@ type Config struct {
 	Logger *slog.Logger
 	// Unblock makes blocked evaluations pending, through the log.
 	Unblock func(ctx context.Context, evals []*api.Evaluation) error
+	// Cancel ends evaluations whose work another one does, through the log.
+	Cancel func(ctx context.Context, list []Superseded) error
 }
 
 // Broker is the queue. See the package comment.
 type Broker struct {
 	cfg  Config
 	wake chan struct{} // has an element when Next may have something to do
+	more chan struct{} // has an element when Run may have something to do
 	rest time.Time     // no pass over the blocked evaluations before; Run's own
+
+	cancelFrom time.Time // no cancels before; Run's own
 
 	mu      sync.Mutex
 	known   map[string]*api.Evaluation // pending, by ID
 	ready   ready
-	parked  map[jobKey]*byUrgency      // pending behind another of their job
-	busy    map[jobKey]string          // evaluation that is queued or out, by job
+	slots   map[jobKey]*slot           // of the jobs that have a pending evaluation
+	stale   map[string]string          // superseded, and by which; pending in the store still
+	cancels []Superseded               // of those, not on their way to the log
 	out     map[string]bool            // handed out by Next, not Done
 	waiting byTime                     // pending, for their time
 	blocked map[string]*api.Evaluation // blocked, by ID
 	freed   map[string]uint64          // index at which a node class last got room
 	anyFree uint64                     // index at which anything last got room
+	given   uint64                     // index at which a plan last gave back room
 	freeing map[string]bool            // being unblocked, by ID
 	turn    uint64
 	paused  bool
@@ -45,7 +52,7 @@ type Broker struct {
 type Stats struct {
 	Ready   int // may be looked at now
 	Unacked int // handed out
-	Pending int // behind another evaluation of their job
+	Pending int // behind the evaluation of their job that is handed out
 	Waiting int // for a time
 	Blocked int // for capacity
 	Escaped int // of those, with constraints that node classes do not cover
@@ -53,7 +60,7 @@ type Stats struct {
 
 // New makes an empty broker.
 func New(c Config) *Broker {
-	b := &Broker{cfg: c, wake: make(chan struct{}, 1)}
+	b := &Broker{cfg: c, wake: make(chan struct{}, 1), more: make(chan struct{}, 1)}
 	b.reset()
 	return b
 }
@@ -61,13 +68,14 @@ func New(c Config) *Broker {
 func (b *Broker) reset() {
 	b.known = map[string]*api.Evaluation{}
 	b.ready = ready{}
-	b.parked = map[jobKey]*byUrgency{}
-	b.busy = map[jobKey]string{}
+	b.slots = map[jobKey]*slot{}
+	b.stale, b.cancels = map[string]string{}, nil
 	b.out = map[string]bool{}
 	b.waiting = nil
 	b.blocked = map[string]*api.Evaluation{}
 	b.freed = map[string]uint64{}
 	b.freeing = map[string]bool{}
+	b.given = 0
 }
 
 // Run keeps the queue in step with the store until ctx ends.
@@ -89,12 +97,13 @@ func (b *Broker) follow(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		again := b.unblock(ctx)
+		again := min(b.unblock(ctx), b.cancel(ctx))
 		timer.Reset(min(again, b.release(time.Now())))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timer.C:
+		case <-b.more:
 		case <-sub.Ready():
 			if err := b.drain(sub); err != nil {
 				return err
@@ -179,6 +188,9 @@ func idOf(old, now *api.Evaluation) string {
 
 // add queues a pending evaluation.
 func (b *Broker) add(x *api.Evaluation) {
+	if _, superseded := b.stale[x.ID]; superseded {
+		return
+	}
 	if old, ok := b.known[x.ID]; ok && old.WaitUntil.Equal(x.WaitUntil) {
 		b.known[x.ID] = x
 		return
@@ -189,57 +201,6 @@ func (b *Broker) add(x *api.Evaluation) {
 		return
 	}
 	b.enqueue(x)
-}
-
-// enqueue makes an evaluation ready, or parks it behind another of its job.
-func (b *Broker) enqueue(x *api.Evaluation) {
-	key := keyOf(x)
-	if x.JobID != "" {
-		if _, busy := b.busy[key]; busy {
-			q := b.parked[key]
-			if q == nil {
-				q = &byUrgency{}
-				b.parked[key] = q
-			}
-			heap.Push(q, x)
-			return
-		}
-		b.busy[key] = x.ID
-	}
-	b.ready.push(x)
-}
-
-// remove forgets an evaluation that is no longer pending. Queues are cleaned
-// when it comes up.
-func (b *Broker) remove(x *api.Evaluation) {
-	if _, ok := b.known[x.ID]; !ok {
-		return
-	}
-	delete(b.known, x.ID)
-	if b.out[x.ID] {
-		delete(b.out, x.ID)
-		b.next(x)
-	}
-}
-
-// next lets the next evaluation of a job go, because x no longer holds it.
-func (b *Broker) next(x *api.Evaluation) {
-	key := keyOf(x)
-	if b.busy[key] != x.ID {
-		return
-	}
-	delete(b.busy, key)
-	q := b.parked[key]
-	for q != nil && q.Len() > 0 {
-		y := heap.Pop(q).(*api.Evaluation)
-		if cur, ok := b.known[y.ID]; ok && cur.Status == api.EvalPending {
-			b.enqueue(cur)
-			break
-		}
-	}
-	if q != nil && q.Len() == 0 {
-		delete(b.parked, key)
-	}
 }
 
 // release queues the evaluations whose time has come, and says how long it is
@@ -297,16 +258,18 @@ func (b *Broker) TryNext(max int) []*api.Evaluation {
 	var batch []*api.Evaluation
 	for len(batch) < max {
 		b.turn++
-		x := b.ready.pop(b.turn)
-		if x == nil {
+		e := b.ready.pop(b.turn)
+		if e == nil {
 			break
 		}
-		cur, ok := b.known[x.ID]
+		cur, ok := b.known[e.eval.ID]
 		if !ok {
-			b.next(x)
-			continue
+			continue // of no job, and removed
 		}
-		b.out[x.ID] = true
+		if s := b.slots[keyOf(cur)]; s != nil && s.queued == e {
+			s.queued, s.out = nil, cur.ID
+		}
+		b.out[cur.ID] = true
 		batch = append(batch, cur)
 	}
 	return batch
@@ -328,13 +291,32 @@ func (b *Broker) Done(x *api.Evaluation) {
 	b.signal()
 }
 
+// RoomReturned notes that the room of plans that were not accepted is free
+// again. What was found to have no room meanwhile is looked at once more.
+func (b *Broker) RoomReturned() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.given = b.cfg.Store.View().Index()
+	b.nudge()
+}
+
+// nudge has Run look whether there is something to do.
+func (b *Broker) nudge() {
+	select {
+	case b.more <- struct{}{}:
+	default:
+	}
+}
+
 // Stats tells what the broker holds.
 func (b *Broker) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := Stats{Ready: b.ready.count, Unacked: len(b.out), Waiting: len(b.waiting), Blocked: len(b.blocked)}
-	for _, q := range b.parked {
-		s.Pending += q.Len()
+	for _, x := range b.slots {
+		if x.next != nil {
+			s.Pending++
+		}
 	}
 	for _, x := range b.blocked {
 		if x.EscapedComputedClass {

@@ -21,17 +21,36 @@ type bench struct {
 	fsm    *fsm.FSM
 	index  uint64
 	broker *Broker
+
+	cancels int // commands
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{t: t, store: state.New(), index: 10}
+	b.fsm = fsm.New(b.store)
+	b.broker = New(Config{
+		Store: b.store, Logger: slog.New(slog.DiscardHandler),
+		Cancel: func(_ context.Context, list []Superseded) error {
+			c := &fsm.EvalCancel{}
+			for _, x := range list {
+				c.Cancels = append(c.Cancels, fsm.EvalCanceled(x))
+			}
+			b.cancels++
+			b.apply(c)
+			return nil
+		},
+		Unblock: func(_ context.Context, evals []*api.Evaluation) error {
+			b.apply(&fsm.EvalUpsert{Evals: evals})
+			return nil
+		},
+	})
+	return b
 }
 
 // run starts a broker in a bubble of synctest.
 func run(t *testing.T, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{t: t, store: state.New(), index: 10}
-		b.fsm = fsm.New(b.store)
-		b.broker = New(Config{Store: b.store, Logger: slog.New(slog.DiscardHandler), Unblock: func(_ context.Context, evals []*api.Evaluation) error {
-			b.apply(&fsm.EvalUpsert{Evals: evals})
-			return nil
-		}})
+		b := newBench(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- b.broker.Run(ctx) }()
@@ -98,8 +117,10 @@ func (b *bench) end(id, status string) {
 
 func TestUrgencyAndOnePerJob(t *testing.T) {
 	run(t, func(b *bench) {
-		b.add(eval("a1", "default", "a", 50), eval("a2", "default", "a", 90), eval("b1", "default", "b", 70), eval("c1", "default", "c", 50))
-		b.want(b.next(10), "b1", "a1", "c1") // a2 waits for a1
+		b.add(eval("a1", "default", "a", 50), eval("b1", "default", "b", 70), eval("c1", "default", "c", 50))
+		b.want(b.next(10), "b1", "a1", "c1")
+		b.add(eval("a2", "default", "a", 90)) // waits for a1
+		b.want(b.next(10))
 		if s := b.broker.Stats(); s.Unacked != 3 || s.Pending != 1 {
 			t.Errorf("stats: %+v", s)
 		}

@@ -11,21 +11,40 @@ type jobKey = api.NamespacedID
 
 func keyOf(x *api.Evaluation) jobKey { return jobKey{Namespace: x.Namespace, ID: x.JobID} }
 
-// byUrgency is a heap: higher priority first, then older.
-type byUrgency []*api.Evaluation
-
-func (q byUrgency) Len() int      { return len(q) }
-func (q byUrgency) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q byUrgency) Less(i, j int) bool {
-	a, b := q[i], q[j]
-	return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(a.ID, b.ID)) < 0
+// entry is an evaluation in the queue, in the place of those that it
+// superseded.
+type entry struct {
+	eval     *api.Evaluation
+	priority int    // the highest of those
+	since    uint64 // index at which the oldest of those was made
+	first    string // its ID
+	lane     *lane
+	at       int
 }
-func (q *byUrgency) Push(x any) { *q = append(*q, x.(*api.Evaluation)) }
+
+// byUrgency is a heap: higher priority first, then older.
+type byUrgency []*entry
+
+func (q byUrgency) Len() int { return len(q) }
+func (q byUrgency) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].at, q[j].at = i, j
+}
+func (q byUrgency) Less(i, j int) bool { return q[i].compare(q[j]) < 0 }
+func (q *byUrgency) Push(x any) {
+	e := x.(*entry)
+	e.at = len(*q)
+	*q = append(*q, e)
+}
 func (q *byUrgency) Pop() any {
 	last := (*q)[len(*q)-1]
 	(*q)[len(*q)-1] = nil
 	*q = (*q)[:len(*q)-1]
 	return last
+}
+
+func (e *entry) compare(o *entry) int {
+	return cmp.Or(cmp.Compare(o.priority, e.priority), cmp.Compare(e.since, o.since), cmp.Compare(e.first, o.first))
 }
 
 // ready holds evaluations that may be looked at now: by namespace, at most one
@@ -41,7 +60,7 @@ type lane struct {
 	served uint64
 }
 
-func (r *ready) push(x *api.Evaluation) {
+func (r *ready) push(x *api.Evaluation) *entry {
 	if r.byNamespace == nil {
 		r.byNamespace = map[string]*lane{}
 	}
@@ -50,19 +69,23 @@ func (r *ready) push(x *api.Evaluation) {
 		l = &lane{}
 		r.byNamespace[x.Namespace] = l
 	}
-	heap.Push(&l.queue, x)
+	e := &entry{eval: x, priority: x.Priority, since: x.CreateIndex, first: x.ID, lane: l}
+	heap.Push(&l.queue, e)
 	r.count++
+	return e
+}
+
+func (r *ready) remove(e *entry) {
+	heap.Remove(&e.lane.queue, e.at)
+	r.count--
 }
 
 // pop takes the most urgent evaluation; between namespaces whose heads are of
 // the same priority, the one that has waited longest for its turn.
-func (r *ready) pop(turn uint64) *api.Evaluation {
+func (r *ready) pop(turn uint64) *entry {
 	var best *lane
 	for _, l := range r.byNamespace {
-		if len(l.queue) == 0 {
-			continue
-		}
-		if best == nil || earlier(l, best) {
+		if len(l.queue) > 0 && (best == nil || earlier(l, best)) {
 			best = l
 		}
 	}
@@ -71,12 +94,12 @@ func (r *ready) pop(turn uint64) *api.Evaluation {
 	}
 	best.served = turn
 	r.count--
-	return heap.Pop(&best.queue).(*api.Evaluation)
+	return heap.Pop(&best.queue).(*entry)
 }
 
 func earlier(a, b *lane) bool {
 	x, y := a.queue[0], b.queue[0]
-	return cmp.Or(cmp.Compare(y.Priority, x.Priority), cmp.Compare(a.served, b.served), cmp.Compare(x.CreateIndex, y.CreateIndex), cmp.Compare(x.ID, y.ID)) < 0
+	return cmp.Or(cmp.Compare(y.priority, x.priority), cmp.Compare(a.served, b.served), x.compare(y)) < 0
 }
 
 // byTime is a heap of evaluations that wait for a time.

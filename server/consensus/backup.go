@@ -126,6 +126,18 @@ func (p *pieces) end() error {
 // is not nil, receives the state's bytes. An error of kind api.ErrInvalid says
 // what is wrong with it.
 func ReadBackup(r io.Reader, unpacked io.Writer) (Inspection, error) {
+	in, _, err := readBackup(r, unpacked)
+	return in, err
+}
+
+// LoadBackup reads and checks a saved snapshot like ReadBackup, and gives the
+// state in it.
+func LoadBackup(r io.Reader) (*state.View, error) {
+	_, v, err := readBackup(r, nil)
+	return v, err
+}
+
+func readBackup(r io.Reader, unpacked io.Writer) (Inspection, *state.View, error) {
 	var in Inspection
 	if unpacked == nil {
 		unpacked = io.Discard
@@ -134,35 +146,35 @@ func ReadBackup(r io.Reader, unpacked io.Writer) (Inspection, error) {
 	tee := io.TeeReader(r, digest)
 	m, err := readMetadata(tee)
 	if err != nil {
-		return in, err
+		return in, nil, err
 	}
 	in.Metadata = m
 	p := &pieceReader{r: tee}
 	z, err := gzip.NewReader(p)
 	if err != nil {
-		return in, damaged("it cannot be unpacked (%v)", err)
+		return in, nil, damaged("it cannot be unpacked (%v)", err)
 	}
 	size := &counter{w: unpacked}
 	store, err := state.ReadSnapshot(io.TeeReader(z, size))
 	if err != nil {
 		if errors.Is(err, state.ErrSnapshot) {
-			return in, api.Errorf(api.ErrInvalid, "%v", err)
+			return in, nil, api.Errorf(api.ErrInvalid, "%v", err)
 		}
-		return in, err
+		return in, nil, err
 	}
 	if _, err := io.Copy(io.Discard, p); err != nil {
-		return in, damaged("it is cut short (%v)", err)
+		return in, nil, damaged("it is cut short (%v)", err)
 	}
 	want := digest.Sum(nil)
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(r, got); err != nil {
-		return in, damaged("it is cut short (%v)", err)
+		return in, nil, damaged("it is cut short (%v)", err)
 	}
 	if !bytes.Equal(got, want) {
-		return in, damaged("its digest is wrong")
+		return in, nil, damaged("its digest is wrong")
 	}
 	in.Size, in.Tables = size.n, store.View().Sizes()
-	return in, nil
+	return in, store.View(), nil
 }
 
 func damaged(format string, args ...any) error {

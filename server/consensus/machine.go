@@ -26,22 +26,37 @@ type outcome struct {
 	err    error
 }
 
-// Apply applies one entry. After one that could not be applied it applies no
-// other: that one would be missing.
-func (m *machine) Apply(l *raft.Log) any {
-	if m.dead != nil {
-		return outcome{err: m.dead}
-	}
-	m.grown.add(len(l.Data))
-	result, err := m.fsm.Apply(l.Index, l.Data)
-	if err != nil && fsm.Fatal(err) {
-		m.dead = err
-		m.log.Error("the server must stop", "err", err)
-		if m.fatal != nil {
-			m.fatal(err)
+// Apply applies one entry.
+func (m *machine) Apply(l *raft.Log) any { return m.ApplyBatch([]*raft.Log{l})[0] }
+
+// ApplyBatch applies entries that were committed together. After one that could
+// not be applied it applies no other: that one would be missing.
+func (m *machine) ApplyBatch(logs []*raft.Log) []any {
+	out := make([]any, len(logs))
+	entries := make([]fsm.Entry, 0, len(logs))
+	places := make([]int, 0, len(logs))
+	for i, l := range logs {
+		out[i] = outcome{err: m.dead}
+		if l.Type == raft.LogCommand && m.dead == nil {
+			m.grown.add(len(l.Data))
+			entries, places = append(entries, fsm.Entry{Index: l.Index, Data: l.Data}), append(places, i)
 		}
 	}
-	return outcome{result, err}
+	for i, o := range m.fsm.ApplyBatch(entries) {
+		out[places[i]] = outcome{o.Result, o.Err}
+		if o.Err != nil && m.dead == nil && fsm.Fatal(o.Err) {
+			m.die(o.Err)
+		}
+	}
+	return out
+}
+
+func (m *machine) die(err error) {
+	m.dead = err
+	m.log.Error("the server must stop", "err", err)
+	if m.fatal != nil {
+		m.fatal(err)
+	}
 }
 
 // Snapshot takes a view; writing it out happens beside further entries.

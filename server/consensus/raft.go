@@ -49,6 +49,7 @@ const (
 	trailingEntries  = 1024
 	keptSnapshots    = 2
 	batchEntries     = 512
+	closeWait        = 5 * time.Second // for the answers to what was in flight
 )
 
 // Raft is a running server of the cluster.
@@ -60,7 +61,11 @@ type Raft struct {
 	closer io.Closer    // of the log
 	close  func() error // does it once
 
-	closed    chan struct{} // Close was called
+	gate    sync.RWMutex // guards closing, and flying against Close
+	closing bool         // nothing new is handed to Raft
+	flying  sync.WaitGroup
+
+	closed    chan struct{} // Raft has been shut down
 	compacted chan struct{} // the compactor has ended
 }
 
@@ -142,10 +147,23 @@ func start(cfg Config, s stores) (*Raft, error) {
 	return out, nil
 }
 
-// Close stops the server. What was acknowledged stays.
+// Close stops the server: it takes nothing more, gives what it has taken a
+// moment to be answered, and ends. What was acknowledged stays.
 func (r *Raft) Close() error { return r.close() }
 
 func (r *Raft) shutdown() error {
+	r.gate.Lock()
+	r.closing = true
+	r.gate.Unlock()
+	landed := make(chan struct{})
+	go func() {
+		r.flying.Wait()
+		close(landed)
+	}()
+	select {
+	case <-landed:
+	case <-time.After(closeWait):
+	}
 	err := r.raft.Shutdown().Error()
 	close(r.closed)
 	<-r.compacted
@@ -210,17 +228,22 @@ func enqueueTimeout(ctx context.Context) time.Duration {
 }
 
 // wait hands something to Raft and waits for what comes of it, but no longer
-// than for ctx or Close: the library never answers what it had not taken up
-// when it was shut down.
+// than for ctx or Close: the library answers everything while it runs, and
+// never what it had not taken up when it was shut down.
 func (r *Raft) wait(ctx context.Context, submit func() raft.Future) error {
-	select {
-	case <-r.closed:
+	r.gate.RLock()
+	if r.closing {
+		r.gate.RUnlock()
 		return raft.ErrRaftShutdown
-	default:
 	}
+	r.flying.Add(1)
+	r.gate.RUnlock()
 	f := submit()
 	done := make(chan error, 1)
-	go func() { done <- f.Error() }()
+	go func() {
+		defer r.flying.Done()
+		done <- f.Error()
+	}()
 	select {
 	case err := <-done:
 		return err

@@ -10,6 +10,7 @@ func (e *Endpoints) deployments() {
 	read(e, api.DeploymentsList, deploymentsList)
 	read(e, api.DeploymentRead, deploymentRead)
 	read(e, api.DeploymentAllocations, deploymentAllocations)
+	e.deploymentWrites()
 }
 
 func deploymentsList(r *Read, req *api.ListRequest) ([]*api.Deployment, error) {
@@ -26,14 +27,7 @@ func deploymentsList(r *Read, req *api.ListRequest) ([]*api.Deployment, error) {
 }
 
 func deploymentRead(r *Read, req *api.IDRequest) (*api.Deployment, error) {
-	if err := wholeID("deployment", req.ID); err != nil {
-		return nil, err
-	}
-	d, ok := r.Deployment(req.ID)
-	if !ok {
-		return nil, api.Errorf(api.ErrNotFound, "deployment not found")
-	}
-	return d, nil
+	return getDeployment(r.View, req.ID)
 }
 
 func deploymentAllocations(r *Read, req *api.IDRequest) ([]*api.AllocationListStub, error) {

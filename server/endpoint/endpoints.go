@@ -44,6 +44,7 @@ type DriverCheck func(driver string, config map[string]any) (known bool, err err
 type Endpoints struct {
 	Config
 	table map[*api.Endpoint]handler
+	dry   *dryFleet
 }
 
 type handler func(ctx context.Context, req any) (any, api.Meta, error)
@@ -53,8 +54,9 @@ func New(c Config) *Endpoints {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	e := &Endpoints{Config: c, table: map[*api.Endpoint]handler{}}
+	e := &Endpoints{Config: c, table: map[*api.Endpoint]handler{}, dry: &dryFleet{store: c.Store}}
 	e.jobs()
+	e.children()
 	e.allocations()
 	e.evaluations()
 	e.nodes()
@@ -62,6 +64,7 @@ func New(c Config) *Endpoints {
 	e.namespaces()
 	e.deployments()
 	e.scaling()
+	e.whys()
 	e.search()
 	e.operator()
 	return e

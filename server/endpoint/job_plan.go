@@ -35,44 +35,56 @@ func (e *Endpoints) jobPlan(r *Read, req *api.JobPlanRequest) (api.JobPlanRespon
 	if job.ID != req.ID {
 		return resp, api.Errorf(api.ErrInvalid, "Job ID does not match")
 	}
+	resp.Warnings = warningText(warnings)
+	if err := e.planned(r, job, req.Diff, &resp); err != nil {
+		return resp, err
+	}
+	err = e.dry.with(r.View, func(v *state.View, f *fleet.Fleet) error {
+		_, err := e.dryRun(edited{v, job}, f, v.Index(), job, &resp)
+		return err
+	})
+	return resp, err
+}
+
+// planned compares an admitted job with the version that runs, and numbers it as
+// a register would.
+func (e *Endpoints) planned(r *Read, job *api.Job, withDiff bool, resp *api.JobPlanResponse) error {
 	old, _ := r.Job(job.Namespace, job.ID)
 	if old != nil {
 		resp.JobModifyIndex = old.JobModifyIndex
 	}
-	resp.Warnings = warningText(warnings)
 	changes, err := diff.Jobs(old, job, true)
 	if err != nil {
-		return resp, fmt.Errorf("compare the versions of job %q: %w", job.ID, err)
+		return fmt.Errorf("compare the versions of job %q: %w", job.ID, err)
 	}
-	if req.Diff {
+	if withDiff {
 		resp.Diff = changes
 	}
 	version(r.View, old, job, changes.Type != api.DiffNone)
-	if job.IsPeriodic() || job.IsParameterized() {
-		resp.Annotations = &api.PlanAnnotations{DesiredTGUpdates: map[string]*api.DesiredUpdates{}}
-		return resp, nil
-	}
-	return resp, e.dryRun(r.View, job, &resp)
+	return nil
 }
 
-// dryRun schedules the edited job and tells what it would come to.
-func (e *Endpoints) dryRun(v *state.View, job *api.Job, resp *api.JobPlanResponse) error {
+// dryRun schedules a job that the state has as submitted, and tells what it
+// would come to. There is no plan for a job that only starts children.
+func (e *Endpoints) dryRun(s scheduler.State, f *fleet.Fleet, index uint64, job *api.Job, resp *api.JobPlanResponse) (*scheduler.Plan, error) {
+	if job.IsPeriodic() || job.IsParameterized() {
+		resp.Annotations = &api.PlanAnnotations{DesiredTGUpdates: map[string]*api.DesiredUpdates{}}
+		resp.NextPeriodicLaunch = nextLaunch(job, e.Now())
+		return nil, nil
+	}
 	now := e.Now()
 	x := trigger.ForJob(job, api.TriggerJobRegister, now)
 	x.AnnotatePlan = true
-	x.SnapshotIndex = v.Index()
-	plan, err := scheduler.Schedule(scheduler.Input{
-		Eval: x, State: edited{v, job}, Fleet: fleet.Load(v.Nodes(), v.Allocations()),
-		Now: now, NewID: trigger.NewID, Seed: 1,
-	})
+	x.SnapshotIndex = index
+	plan, err := scheduler.Schedule(scheduler.Input{Eval: x, State: s, Fleet: f, Now: now, NewID: trigger.NewID, Seed: 1})
 	if err != nil {
-		return fmt.Errorf("plan job %q: %w", job.ID, err)
+		return nil, fmt.Errorf("plan job %q: %w", job.ID, err)
 	}
 	resp.Annotations = plan.Annotations
 	scheduler.Annotate(resp.Diff, plan.Annotations)
 	resp.FailedTGAllocs = plan.Eval.FailedTGAllocs
 	resp.CreatedEvals = append([]*api.Evaluation{plan.Eval}, plan.NewEvals...)
-	return nil
+	return plan, nil
 }
 
 // version numbers the job as a register would.

@@ -40,6 +40,9 @@ func (e *Endpoints) jobRegister(w *Write, req *api.JobRegisterRequest) (api.JobR
 		return resp, err
 	}
 	old, _ := w.Job(job.Namespace, job.ID)
+	if err := staysTemplate(old, job); err != nil {
+		return resp, err
+	}
 	preserve(job, old, req.PreserveCounts, req.PreserveResources)
 	c := &fsm.JobRegister{
 		Job: job, Submission: req.Submission,

@@ -55,3 +55,13 @@ func getNode(v *state.View, id string) (*api.Node, error) {
 	}
 	return nil, api.Errorf(api.ErrNotFound, "node not found")
 }
+
+func getDeployment(v *state.View, id string) (*api.Deployment, error) {
+	if err := wholeID("deployment", id); err != nil {
+		return nil, err
+	}
+	if d, ok := v.Deployment(id); ok {
+		return d, nil
+	}
+	return nil, api.Errorf(api.ErrNotFound, "deployment not found")
+}

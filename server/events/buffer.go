@@ -21,11 +21,16 @@ type Buffer struct {
 
 	mu     sync.Mutex
 	ring   []state.Commit
+	held   int    // changes of the commits in the ring
 	first  uint64 // position of the oldest commit in the ring
 	next   uint64 // position of the next commit
 	closed bool
 	more   chan struct{} // closed when next moves
 }
+
+// maxChanges bounds the changes that are held: each keeps an object alive as it
+// was before. The newest commit is held whatever its size.
+const maxChanges = 16 << 10
 
 // New makes a buffer of a number of commits.
 func New(store *state.Store, size int) *Buffer {
@@ -54,14 +59,24 @@ func (b *Buffer) follow(ctx context.Context) error {
 		}
 		c.View = nil // a view keeps everything alive that was in it
 		b.mu.Lock()
-		b.ring[b.next%uint64(len(b.ring))] = c
-		b.next++
-		if b.next-b.first > uint64(len(b.ring)) {
-			b.first++
-		}
+		b.add(c)
 		b.wake()
 		b.mu.Unlock()
 	}
+}
+
+// add takes a commit in, for which the oldest ones make room.
+func (b *Buffer) add(c state.Commit) {
+	size := uint64(len(b.ring))
+	b.held += len(c.Changes)
+	for b.next > b.first && (b.next-b.first >= size || b.held > maxChanges) {
+		old := &b.ring[b.first%size]
+		b.held -= len(old.Changes)
+		*old = state.Commit{}
+		b.first++
+	}
+	b.ring[b.next%size] = c
+	b.next++
 }
 
 // gap forgets everything: commits were missed.
@@ -69,6 +84,7 @@ func (b *Buffer) gap() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.ring)
+	b.held = 0
 	b.next++ // so that readers at the end notice
 	b.first = b.next
 	b.wake()

@@ -131,10 +131,30 @@ func deploymentEvent(old, now *api.Deployment) *api.Event {
 	if now == nil {
 		return nil
 	}
+	kind := "DeploymentStatusUpdate"
+	if old != nil && old.Status == now.Status {
+		kind = deploymentChange(old, now)
+	}
 	return &api.Event{
-		Type: "DeploymentStatusUpdate", Key: now.ID, Namespace: now.Namespace,
+		Type: kind, Key: now.ID, Namespace: now.Namespace,
 		FilterKeys: present(now.JobID), Payload: map[string]any{"Deployment": now},
 	}
+}
+
+// deploymentChange names what has changed in a deployment that goes on.
+func deploymentChange(old, now *api.Deployment) string {
+	kind := "DeploymentStatusUpdate"
+	for name, s := range now.TaskGroups {
+		was := old.TaskGroups[name]
+		switch {
+		case was == nil:
+		case s.Promoted && !was.Promoted:
+			return "DeploymentPromotion"
+		case s.HealthyAllocs != was.HealthyAllocs || s.UnhealthyAllocs != was.UnhealthyAllocs:
+			kind = "DeploymentAllocHealth"
+		}
+	}
+	return kind
 }
 
 func nodeEvent(old, now *api.Node) *api.Event {

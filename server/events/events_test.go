@@ -144,3 +144,59 @@ func TestAllocationEventsCarryNoJob(t *testing.T) {
 		t.Errorf("event: %+v", e)
 	}
 }
+
+// TestHeldChangesAreBounded: large commits push older ones out before the ring is full.
+func TestHeldChangesAreBounded(t *testing.T) {
+	b := New(nil, 100)
+	large := make([]state.Change, maxChanges/4)
+	for i := range 10 {
+		b.add(state.Commit{Index: uint64(i), Changes: large})
+	}
+	if n := b.next - b.first; n != 4 || b.held != maxChanges {
+		t.Errorf("%d commits with %d changes are held", n, b.held)
+	}
+	b.add(state.Commit{Index: 10, Changes: make([]state.Change, 2*maxChanges)})
+	if n := b.next - b.first; n != 1 || b.held != 2*maxChanges {
+		t.Errorf("%d commits with %d changes are held", n, b.held)
+	}
+	for i := range 200 {
+		b.add(state.Commit{Index: uint64(11 + i), Changes: large[:1]})
+	}
+	if n := b.next - b.first; n != 100 || b.held != 100 {
+		t.Errorf("%d commits with %d changes are held", n, b.held)
+	}
+}
+
+// What happens to a deployment has a name of its own.
+func TestDeploymentEvents(t *testing.T) {
+	run(t, 64, func(b *bench) {
+		s := b.buffer.Subscribe(0, Filter{Topics: map[string][]string{api.TopicDeployment: {"*"}}, Namespace: "default"})
+		d := api.Deployment{ID: "d", Namespace: "default", JobID: "j", Status: api.DeploymentRunning, TaskGroups: map[string]*api.DeploymentState{"g": {DesiredTotal: 3, DesiredCanaries: 1}}}
+		put := func(change func(g *api.DeploymentState)) {
+			c, g := d, *d.TaskGroups["g"]
+			change(&g)
+			c.TaskGroups = map[string]*api.DeploymentState{"g": &g}
+			b.apply(&fsm.DeploymentUpsert{Deployments: []*api.Deployment{&c}})
+			d = c
+		}
+		put(func(*api.DeploymentState) {})
+		put(func(g *api.DeploymentState) { g.Promoted = true })
+		put(func(g *api.DeploymentState) { g.DesiredTotal = 4 })
+		b.apply(&fsm.DeploymentPause{ID: "d", Pause: true})
+		var got []string
+		for range 4 {
+			e, err := s.Next(b.t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range e.Events {
+				got = append(got, x.Type)
+			}
+		}
+		want(t, got, "DeploymentStatusUpdate", "DeploymentPromotion", "DeploymentStatusUpdate", "DeploymentStatusUpdate")
+	})
+	one, two := &api.DeploymentState{}, &api.DeploymentState{HealthyAllocs: 1}
+	if got := deploymentChange(&api.Deployment{TaskGroups: map[string]*api.DeploymentState{"g": one}}, &api.Deployment{TaskGroups: map[string]*api.DeploymentState{"g": two}}); got != "DeploymentAllocHealth" {
+		t.Errorf("a healthy allocation gives %s", got)
+	}
+}

@@ -1,6 +1,8 @@
 package fsm
 
 import (
+	"time"
+
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/server/state"
 )
@@ -39,6 +41,9 @@ func (c *AllocUpdate) apply(tx *state.Tx) (any, error) {
 			out.Unknown = append(out.Unknown, u.ID)
 			continue
 		}
+		if revives(old, u.ClientStatus) {
+			continue
+		}
 		a := *old
 		a.ClientStatus, a.ClientDescription, a.ModifyTime = u.ClientStatus, u.ClientDescription, c.Time
 		if u.TaskStates != nil {
@@ -48,17 +53,32 @@ func (c *AllocUpdate) apply(tx *state.Tx) (any, error) {
 			a.NetworkStatus = u.NetworkStatus
 		}
 		if u.DeploymentStatus != nil {
-			d := *u.DeploymentStatus
-			d.ModifyIndex = tx.Index()
-			if old.DeploymentStatus != nil {
-				d.Canary = old.DeploymentStatus.Canary // the servers' own
-			}
-			a.DeploymentStatus = &d
+			a.DeploymentStatus = mergeHealth(old.DeploymentStatus, u.DeploymentStatus, c.Time, tx.Index())
 		}
 		tx.UpdateAllocation(&a)
 	}
 	putEvals(tx, c.Evals)
 	return out, nil
+}
+
+// revives says whether a client takes back that it has ended an allocation: what
+// that had in use may be another's by now. One that was only given up (lost,
+// unknown) may well be found to run.
+func revives(old *api.Allocation, status string) bool {
+	ended := func(s string) bool { return s == api.AllocClientComplete || s == api.AllocClientFailed }
+	return ended(old.ClientStatus) && !ended(status)
+}
+
+// mergeHealth takes over what a client says of an allocation's health. Who is a
+// canary is the servers' own, and so is the time: deadlines are counted from it,
+// and a client's clock may be wrong.
+func mergeHealth(old, said *api.AllocDeploymentStatus, now int64, index uint64) *api.AllocDeploymentStatus {
+	if said.Healthy == nil || old != nil && old.Healthy != nil && *old.Healthy == *said.Healthy {
+		return old
+	}
+	s := *said
+	s.Timestamp, s.ModifyIndex, s.Canary = time.Unix(0, now).UTC(), index, old != nil && old.Canary
+	return &s
 }
 
 // AllocDesiredTransition asks for allocations to be moved or stopped, with the

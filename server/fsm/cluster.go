@@ -98,35 +98,3 @@ func (c *ClusterMeta) apply(tx *state.Tx) (any, error) {
 	tx.PutClusterMeta(m)
 	return m, nil
 }
-
-// DeploymentUpsert writes deployments. No result.
-type DeploymentUpsert struct {
-	Deployments []*api.Deployment
-	Evals       []*api.Evaluation
-}
-
-func (c *DeploymentUpsert) apply(tx *state.Tx) (any, error) {
-	for _, d := range c.Deployments {
-		if d == nil || d.ID == "" {
-			return nil, api.Errorf(api.ErrInvalid, "deployment: no ID given")
-		}
-		tx.PutDeployment(d)
-	}
-	putEvals(tx, c.Evals)
-	return nil, nil
-}
-
-// DeploymentDelete removes deployments. The result is how many there were, an int.
-type DeploymentDelete struct {
-	IDs []string
-}
-
-func (c *DeploymentDelete) apply(tx *state.Tx) (any, error) {
-	n := 0
-	for _, id := range c.IDs {
-		if tx.DeleteDeployment(id) {
-			n++
-		}
-	}
-	return n, nil
-}

@@ -23,6 +23,35 @@ func putEvals(tx *state.Tx, evals []*api.Evaluation) {
 	}
 }
 
+// EvalCancel ends pending evaluations whose work another of their job does. No
+// result.
+type EvalCancel struct {
+	Time    int64 // Unix nanoseconds
+	Cancels []EvalCanceled
+}
+
+// EvalCanceled is one evaluation of an EvalCancel and the one that does its
+// work.
+type EvalCanceled struct {
+	ID string
+	By string
+}
+
+func (c *EvalCancel) apply(tx *state.Tx) (any, error) {
+	for _, x := range c.Cancels {
+		old, ok := tx.Evaluation(x.ID)
+		if !ok || old.Status != api.EvalPending {
+			continue
+		}
+		e := *old
+		e.Status, e.ModifyTime = api.EvalCancelled, c.Time
+		e.StatusDescription = "superseded by evaluation " + x.By + " of the same job"
+		e.NextEval = x.By // whoever follows it goes on there
+		tx.PutEvaluation(&e)
+	}
+	return nil, nil
+}
+
 // EvalDelete removes evaluations. The result is how many there were, an int.
 type EvalDelete struct {
 	IDs []string

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -273,8 +274,73 @@ func eval(n int, j *api.Job, status string) *api.Evaluation {
 	return &api.Evaluation{ID: uuid(3000 + n), Namespace: j.Namespace, JobID: j.ID, Type: j.Type, Priority: 50, Status: status}
 }
 
-// TestReplicasAgree applies one random log to two servers, restores a third
-// from a snapshot on the way, and compares their hashes after every entry.
+// halfway is a command that is refused when it has changed something already.
+type halfway struct{ Node *api.Node }
+
+func (c *halfway) apply(tx *state.Tx) (any, error) {
+	tx.PutNode(c.Node)
+	return "half", errors.New("refused halfway")
+}
+
+func init() {
+	d := define[halfway](65535, "halfway")
+	byNumber[d.number], byType[reflect.TypeFor[*halfway]()] = d, d
+}
+
+// An entry that was refused leaves nothing, whatever it was applied together
+// with; one that cannot be applied ends it for all that follow.
+func TestBatch(t *testing.T) {
+	r := newReplica()
+	_, sub := r.Store().Subscribe(10)
+	defer sub.Close()
+	entry := func(index uint64, c Command) Entry {
+		data, err := Encode(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Entry{index, data}
+	}
+	out := r.ApplyBatch([]Entry{
+		entry(11, &NodeRegister{Node: node(1)}),
+		entry(12, &NodeStatus{Updates: []NodeStatusUpdate{{NodeID: node(1).ID, Status: api.NodeStatusReady}}}),
+		entry(14, &halfway{Node: node(2)}),
+		entry(15, &NodeRegister{Node: node(3)}),
+		{Index: 16, Data: []byte{0xff, 0xfe, 0}},
+		entry(17, &NodeRegister{Node: node(4)}),
+	})
+	var got []string
+	for _, o := range out {
+		switch {
+		case o.Err == nil:
+			got = append(got, "applied")
+		case Fatal(o.Err):
+			got = append(got, "fatal")
+		default:
+			got = append(got, o.Err.Error())
+		}
+	}
+	if want := []string{"applied", "applied", "refused halfway", "applied", "fatal", "fatal"}; !slices.Equal(got, want) {
+		t.Errorf("outcomes %q, want %q", got, want)
+	}
+	v := r.Store().View()
+	var nodes []string
+	for n := range v.Nodes() {
+		nodes = append(nodes, fmt.Sprint(n.ID, " ", n.CreateIndex, " ", n.ModifyIndex, " ", n.Status))
+	}
+	one, three := node(1).ID+" 11 12 ready", node(3).ID+" 15 15 ready"
+	if want := []string{one, three}; v.Index() != 15 || !slices.Equal(nodes, want) {
+		t.Errorf("at index %d: %q, want %q", v.Index(), nodes, want)
+	}
+	for _, want := range []uint64{11, 12, 15} {
+		c, ok, err := sub.Try()
+		if !ok || err != nil || c.Index != want || c.View.Index() < want {
+			t.Fatalf("commit %d of %d changes, %v, %v; want that of %d", c.Index, len(c.Changes), ok, err, want)
+		}
+	}
+}
+
+// TestReplicasAgree applies one random log to two servers, to one of them in
+// batches, restores that from a snapshot on the way, and compares their hashes.
 func TestReplicasAgree(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { replicasAgree(t, rand.New(rand.NewPCG(seed, 9))) })
@@ -283,12 +349,23 @@ func TestReplicasAgree(t *testing.T) {
 
 func replicasAgree(t *testing.T, random *rand.Rand) {
 	a, b := newReplica(), newReplica()
+	var batch []Entry
+	var refusals []string
 	for n := range 600 {
 		c := randomCommand(random, n, a.Store().View())
-		_, err1 := a.do(t, c)
-		_, err2 := b.do(t, c)
-		if (err1 == nil) != (err2 == nil) || (err1 != nil && err1.Error() != err2.Error()) {
-			t.Fatalf("%T: %v here, %v there", c, err1, err2)
+		if random.IntN(20) == 0 {
+			c = &halfway{Node: node(random.IntN(5))}
+		}
+		_, err := a.do(t, c)
+		data, _ := Encode(c)
+		batch, refusals = append(batch, Entry{a.index, data}), append(refusals, fmt.Sprint(err))
+		if random.IntN(6) == 0 || n%40 == 39 || n%150 == 149 {
+			for i, o := range b.ApplyBatch(batch) {
+				if fmt.Sprint(o.Err) != refusals[i] {
+					t.Fatalf("entry %d of %d: %s here, %v there", i, len(batch), refusals[i], o.Err)
+				}
+			}
+			batch, refusals = nil, nil
 		}
 		if n%40 == 39 {
 			x, _ := a.Store().View().Hash()
@@ -313,7 +390,9 @@ func replicasAgree(t *testing.T, random *rand.Rand) {
 func randomCommand(random *rand.Rand, n int, v *state.View) Command {
 	j := job(fmt.Sprint("j", random.IntN(6)), 50+10*random.IntN(3))
 	pick := func() string { return uuid(100000 + random.IntN(max(n*3, 1))) }
-	switch random.IntN(12) {
+	switch random.IntN(15) {
+	case 12, 13, 14:
+		return randomDeployment(random, n, v)
 	case 0:
 		return &NodeRegister{Node: node(random.IntN(5)), Time: int64(n)}
 	case 1, 2:
@@ -340,9 +419,12 @@ func randomPlan(random *rand.Rand, n int, j *api.Job, v *state.View, pick func()
 		for i := range random.IntN(4) {
 			p.Placements = append(p.Placements, Placement{
 				ID: uuid(100000 + 3*n + i), Version: stored.Version, Group: "web", Index: i, NodeID: node(random.IntN(5)).ID,
-				Metric: random.IntN(2), Ports: []api.PortMapping{{Label: "http", Value: 20000 + random.IntN(6)}},
+				Metric: random.IntN(2), Deployment: true, Canary: random.IntN(2) == 0, Ports: []api.PortMapping{{Label: "http", Value: 20000 + random.IntN(6)}},
 			})
 		}
+	}
+	for d := range v.ActiveDeploymentsByJob("default", j.ID) {
+		p.DeploymentID = d.ID
 	}
 	p.Stops = []Stop{{AllocID: pick(), Description: "test"}}
 	p.Updates = []InPlace{{AllocID: pick(), Version: 0}}

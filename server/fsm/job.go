@@ -95,6 +95,7 @@ func (c *JobDeregister) apply(tx *state.Tx) (any, error) {
 	}
 	job := old
 	if c.Purge {
+		tx.CancelDeployments(c.Namespace, c.ID, api.DeploymentDescStopped, c.Time)
 		tx.DeleteJob(c.Namespace, c.ID)
 	} else {
 		job, _ = tx.StopJob(c.Namespace, c.ID, c.Time)

@@ -2,6 +2,9 @@ package fsm
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/scheduler/fit"
@@ -43,9 +46,23 @@ type Plan struct {
 	// that was processed, as it is afterwards, and those that follow from it.
 	Evals []*api.Evaluation
 
-	// Deployment is written with the plan; its ID is given to the placements
-	// that ask for it.
-	Deployment *api.Deployment
+	// Deployment is written with the plan when it is new; of one that goes on the
+	// numbers to reach are taken over. DeploymentID names the
+	// one that goes on. The placements and updates that ask for it become part
+	// of whichever there is.
+	Deployment   *api.Deployment
+	DeploymentID string
+
+	// Ended are deployments that end with the plan.
+	Ended []DeploymentEnd
+}
+
+// DeploymentEnd is a deployment that has ended, and how. One that has ended
+// already is left alone.
+type DeploymentEnd struct {
+	ID          string
+	Status      string
+	Description string
 }
 
 // Stop ends an allocation.
@@ -81,18 +98,9 @@ type Placement struct {
 	Canary     bool
 
 	// For the few that need them.
-	Tasks      []TaskGrant
+	Tasks      []fit.Grant
 	Reschedule *api.RescheduleTracker
 	Preempted  []string // allocations that are stopped for it
-}
-
-// TaskGrant is what a task is given beyond what its group says: cores or
-// devices of its own.
-type TaskGrant struct {
-	Task      string
-	CPUShares int64 // MHz that the cores stand for; 0 keeps the group's
-	Cores     []uint16
-	Devices   []*api.AllocatedDeviceResource
 }
 
 // PlanApplied tells what became of a PlanApply, plan by plan.
@@ -144,7 +152,8 @@ type planner struct {
 	edits   map[string]*api.Allocation // changed copies of stored allocations
 	order   []string                   // of the edits
 	refused map[string]bool
-	lost    map[string]bool // stopped because the client is gone
+	lost    map[string]bool   // stopped because the client is gone
+	victims map[string]string // placements that preempt, by what they preempt
 }
 
 func (p *planner) apply() {
@@ -154,12 +163,13 @@ func (p *planner) apply() {
 		return
 	}
 	p.edits, p.refused, p.lost = map[string]*api.Allocation{}, map[string]bool{}, map[string]bool{}
+	p.victims = map[string]string{}
 	places := p.verify()
 	p.stops()
 	p.updates()
-	if p.plan.Deployment != nil {
-		p.tx.PutDeployment(p.plan.Deployment)
-	}
+	p.deployments()
+	// In the order of their keys they go into the trees side by side.
+	slices.SortFunc(places, func(a, b verified) int { return strings.Compare(a.ID, b.ID) })
 	for i := range places {
 		p.place(&places[i])
 	}
@@ -215,6 +225,9 @@ func (p *planner) stops() {
 		if !ok {
 			continue // collected since
 		}
+		if s.Evict && a.Terminal() {
+			continue // ended or stopped by itself meanwhile
+		}
 		switch {
 		case s.Evict:
 			a.DesiredStatus = api.AllocDesiredEvict
@@ -246,14 +259,59 @@ func (p *planner) updates() {
 		}
 		job, base := p.group(u.Version, a.TaskGroup)
 		a.EvalID, a.Job = p.plan.EvalID, job
-		a.AllocatedResources = keepGrants(base, a.AllocatedResources)
+		a.AllocatedResources = fit.KeepGrants(base, a.AllocatedResources)
 		if m := p.metric(u.Metric); m != nil {
 			a.Metrics = m
 		}
-		if u.Deployment && p.plan.Deployment != nil {
-			a.DeploymentID, a.DeploymentStatus = p.plan.Deployment.ID, nil
+		if id := p.plan.deployment(); u.Deployment && id != "" {
+			a.DeploymentID, a.DeploymentStatus = id, nil
 		}
 	}
+}
+
+// deployments writes what the plan says of deployments.
+func (p *planner) deployments() {
+	for _, x := range p.plan.Ended {
+		old, ok := p.tx.Deployment(x.ID)
+		if !ok || !old.Active() {
+			continue
+		}
+		d := *old
+		d.Status, d.StatusDescription, d.ModifyTime = x.Status, x.Description, p.time
+		p.tx.PutDeployment(&d)
+	}
+	d := p.plan.Deployment
+	if d == nil {
+		return
+	}
+	if old, ok := p.tx.Deployment(d.ID); !ok {
+		p.tx.PutDeployment(d)
+	} else if old.Active() {
+		p.resize(old, d)
+	}
+}
+
+// resize takes over how many allocations a deployment that goes on has to reach.
+// What else became of it since the plan was made stays.
+func (p *planner) resize(old, d *api.Deployment) {
+	c := *old
+	c.ModifyTime, c.TaskGroups = p.time, maps.Clone(old.TaskGroups)
+	for name, s := range d.TaskGroups {
+		if was := c.TaskGroups[name]; was != nil && s != nil {
+			x := *was
+			x.DesiredTotal, x.DesiredCanaries = s.DesiredTotal, s.DesiredCanaries
+			c.TaskGroups[name] = &x
+		}
+	}
+	p.tx.PutDeployment(&c)
+}
+
+// deployment gives the ID of the deployment that the plan is part of.
+func (p *Plan) deployment() string {
+	if p.Deployment != nil {
+		return p.Deployment.ID
+	}
+	return p.DeploymentID
 }
 
 // metric returns a metric of the plan by its number from 1.
@@ -284,8 +342,8 @@ func (p *planner) place(v *verified) {
 		PreviousAllocation: v.Previous, RescheduleTracker: v.Reschedule, PreemptedAllocations: v.Preempted,
 		CreateTime: p.time, ModifyTime: p.time,
 	}
-	if v.Deployment && p.plan.Deployment != nil {
-		a.DeploymentID = p.plan.Deployment.ID
+	if id := p.plan.deployment(); v.Deployment && id != "" {
+		a.DeploymentID = id
 		if v.Canary {
 			a.DeploymentStatus = &api.AllocDeploymentStatus{Canary: true, ModifyIndex: p.tx.Index()}
 		}

@@ -14,6 +14,8 @@ const (
 	planAllAtOnce = 1 << iota
 	planDeployment
 	planOversubscribe
+	planDeploymentID
+	planEnded
 )
 
 // Flags of a stop.
@@ -75,7 +77,7 @@ func (p *Plan) encode(w *wire.Writer) error {
 	w.Ref(p.JobID)
 	w.Uint(p.JobModifyIndex)
 	w.Uint(bit(p.AllAtOnce, planAllAtOnce) | bit(p.Deployment != nil, planDeployment) |
-		bit(p.Oversubscribe, planOversubscribe))
+		bit(p.Oversubscribe, planOversubscribe) | bit(p.DeploymentID != "", planDeploymentID) | bit(len(p.Ended) > 0, planEnded))
 	w.Uint(uint64(len(p.Stops)))
 	for i := range p.Stops {
 		p.Stops[i].encode(w)
@@ -97,7 +99,15 @@ func (p *Plan) encode(w *wire.Writer) error {
 		return err
 	}
 	if p.Deployment != nil {
-		return w.Object(p.Deployment)
+		if err := w.Object(p.Deployment); err != nil {
+			return err
+		}
+	}
+	if p.DeploymentID != "" {
+		w.Ref(p.DeploymentID)
+	}
+	if len(p.Ended) > 0 {
+		return w.Object(p.Ended)
 	}
 	return nil
 }
@@ -124,6 +134,12 @@ func (p *Plan) decode(r *wire.Reader) {
 	if flags&planDeployment != 0 {
 		p.Deployment = new(api.Deployment)
 		r.Object(p.Deployment)
+	}
+	if flags&planDeploymentID != 0 {
+		p.DeploymentID = r.Ref()
+	}
+	if flags&planEnded != 0 {
+		r.Object(&p.Ended)
 	}
 }
 

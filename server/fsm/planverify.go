@@ -1,6 +1,8 @@
 package fsm
 
 import (
+	"slices"
+
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/scheduler/fit"
 )
@@ -13,6 +15,7 @@ const (
 	refusedExists    = "allocation exists already"
 	refusedNoAlloc   = "allocation is gone, over or of another job"
 	refusedAllOrNone = "another placement of the plan was refused"
+	refusedNotGoing  = "an allocation that it waits for goes on"
 )
 
 // verify checks the plan against the state as it is now, and returns the
@@ -26,6 +29,7 @@ func (p *planner) verify() []verified {
 		}
 		places = nil
 	}
+	places = p.settle(places)
 	for i := range p.plan.Placements {
 		pl := &p.plan.Placements[i]
 		if pl.Previous != "" && p.refused[pl.ID] && !p.lost[pl.Previous] {
@@ -33,6 +37,62 @@ func (p *planner) verify() []verified {
 		}
 	}
 	return places
+}
+
+// settle refuses what cannot hold because something else was refused, until
+// nothing follows any more.
+func (p *planner) settle(places []verified) []verified {
+	for len(p.result.Refused) > 0 {
+		n := len(places)
+		places = p.gangs(places)
+		for i := range p.plan.Placements {
+			if pl := &p.plan.Placements[i]; p.refused[pl.ID] {
+				p.spare(pl)
+			}
+		}
+		places = slices.DeleteFunc(places, func(v verified) bool {
+			waits := slices.ContainsFunc(v.Preempted, func(id string) bool { return p.refused[id] })
+			if waits {
+				p.refuse(v.ID, v.NodeID, refusedNotGoing)
+			}
+			return waits
+		})
+		if len(places) == n {
+			break
+		}
+	}
+	return places
+}
+
+// spare lets the allocations go on that were to be preempted for a placement
+// that was refused.
+func (p *planner) spare(pl *Placement) {
+	for _, id := range pl.Preempted {
+		if p.victims[id] == pl.ID {
+			p.refused[id] = true
+		}
+	}
+}
+
+// gangs refuses all placements of a group that wants all or none when one of
+// them was refused.
+func (p *planner) gangs(places []verified) []verified {
+	broken := map[string]bool{}
+	for i := range p.plan.Placements {
+		if pl := &p.plan.Placements[i]; p.refused[pl.ID] {
+			broken[pl.Group] = true
+		}
+	}
+	kept := places[:0]
+	for i := range places {
+		v := &places[i]
+		if v.group.AllAtOnce && broken[v.group.Name] {
+			p.refuse(v.ID, v.NodeID, refusedAllOrNone)
+			continue
+		}
+		kept = append(kept, *v)
+	}
+	return kept
 }
 
 func (p *planner) refuse(allocID, nodeID, reason string) {
@@ -50,6 +110,9 @@ func (p *planner) attempt() []verified {
 	for i := range p.plan.Stops {
 		s := &p.plan.Stops[i]
 		room.stopped[s.AllocID] = !s.Keep
+		if s.PreemptedBy != "" {
+			p.victims[s.AllocID] = s.PreemptedBy
+		}
 		if s.ClientStatus != api.AllocClientLost {
 			continue
 		}
@@ -73,6 +136,7 @@ func (p *planner) attempt() []verified {
 		v, reason := p.try(pl, &room)
 		if reason != "" {
 			p.refuse(pl.ID, pl.NodeID, reason)
+			p.spare(pl)
 			continue
 		}
 		places = append(places, v)
@@ -95,6 +159,20 @@ func (r *room) of(nodeID string) *fit.Usage {
 	u := r.p.tx.Usage(nodeID).Usage.Clone()
 	r.used[nodeID] = u
 	return u
+}
+
+// leaving is what the allocations have in use that a placement waits for, beside
+// its predecessor: those that are preempted for it, and those that leave anyway.
+// Others may have their room too, if they wait as well and it is enough for all.
+func (r *room) leaving(pl *Placement) []fit.Usage {
+	var out []fit.Usage
+	for _, id := range pl.Preempted {
+		a, ok := r.p.tx.Allocation(id)
+		if ok && a.NodeID == pl.NodeID && fit.Counts(a) && !r.p.refused[id] && (r.stopped[id] || a.ServerTerminal()) {
+			out = append(out, fit.Of(a.AllocatedResources))
+		}
+	}
+	return out
 }
 
 // predecessor gives what the allocation that a placement replaces has in use
@@ -130,7 +208,7 @@ func (p *planner) tryUpdate(u *InPlace, room *room) {
 		p.refuse(u.AllocID, a.NodeID, refusedNoNode)
 		return
 	}
-	old, now := fit.Of(a.AllocatedResources), fit.Of(keepGrants(base, a.AllocatedResources))
+	old, now := fit.Of(a.AllocatedResources), fit.Of(fit.KeepGrants(base, a.AllocatedResources))
 	used := room.of(a.NodeID)
 	used.Sub(&old)
 	// One that takes no more than before stays, even where what is being
@@ -160,73 +238,33 @@ func (p *planner) try(pl *Placement, room *room) (v verified, reason string) {
 		return v, refusedNoVersion
 	}
 	v.node, v.job, v.group = node, job, job.LookupTaskGroup(pl.Group)
-	v.resources = withGrants(fit.WithPorts(base, v.group, pl.Ports), pl.Tasks)
+	v.resources = fit.WithGrants(fit.WithPorts(base, v.group, pl.Ports), pl.Tasks)
 	add := fit.Of(v.resources)
 	used := room.of(pl.NodeID)
+	leaving := room.leaving(pl)
+	for i := range leaving {
+		used.Sub(&leaving[i])
+	}
 	before, replaces := room.predecessor(pl)
 	if replaces {
 		used.Sub(&before)
 	}
-	if dimension, ok := fit.Check(node, used, &add); !ok {
+	dimension, ok := fit.Check(node, used, &add)
+	for i := range leaving {
+		used.Add(&leaving[i])
+	}
+	if !ok {
 		if replaces {
 			used.Add(&before)
 		}
 		return v, dimension
 	}
 	used.Add(&add)
-	if replaces {
+	if replaces { // what the new one has no use for is nobody's until the old one has ended
+		rest := fit.Rest(&before, &add)
+		used.Add(&rest)
 		room.stopped[pl.Previous] = false
 	}
 	room.placed[pl.ID] = true
 	return v, ""
-}
-
-// withGrants gives tasks their cores and devices. base is not changed.
-func withGrants(base *api.AllocatedResources, grants []TaskGrant) *api.AllocatedResources {
-	if len(grants) == 0 {
-		return base
-	}
-	r := *base
-	r.Tasks = make(map[string]*api.AllocatedTaskResources, len(base.Tasks))
-	for name, t := range base.Tasks {
-		r.Tasks[name] = t
-	}
-	for _, g := range grants {
-		old, ok := r.Tasks[g.Task]
-		if !ok {
-			continue
-		}
-		t := *old
-		t.Cpu.ReservedCores, t.Devices = g.Cores, g.Devices
-		if g.CPUShares > 0 {
-			t.Cpu.CpuShares = g.CPUShares
-		}
-		r.Tasks[g.Task] = &t
-	}
-	return &r
-}
-
-// keepGrants gives what a group is given, with the ports, cores and devices
-// that an allocation holds already.
-func keepGrants(base, held *api.AllocatedResources) *api.AllocatedResources {
-	if base == nil || held == nil {
-		return base
-	}
-	var grants []TaskGrant
-	for name, t := range held.Tasks {
-		if len(t.Cpu.ReservedCores) > 0 || len(t.Devices) > 0 {
-			g := TaskGrant{Task: name, Cores: t.Cpu.ReservedCores, Devices: t.Devices}
-			if len(t.Cpu.ReservedCores) > 0 {
-				g.CPUShares = t.Cpu.CpuShares
-			}
-			grants = append(grants, g)
-		}
-	}
-	r := withGrants(base, grants)
-	if len(held.Shared.Ports) > 0 || len(held.Shared.Networks) > 0 {
-		c := *r
-		c.Shared.Ports, c.Shared.Networks = held.Shared.Ports, held.Shared.Networks
-		return &c
-	}
-	return r
 }

@@ -68,6 +68,15 @@ var definitions = []definition{
 	define[ClusterMeta](22, "ClusterMeta"),
 	define[DeploymentUpsert](23, "DeploymentUpsert"),
 	define[DeploymentDelete](24, "DeploymentDelete"),
+	define[DeploymentVerdicts](25, "DeploymentVerdicts"),
+	define[DeploymentPromote](26, "DeploymentPromote"),
+	define[DeploymentPause](27, "DeploymentPause"),
+	define[DeploymentHealth](28, "DeploymentHealth"),
+	define[PeriodicStart](30, "PeriodicStart"),
+	define[JobDispatch](31, "JobDispatch"),
+	define[NodeDrain](32, "NodeDrain"),
+	define[DrainStep](33, "DrainStep"),
+	define[EvalCancel](34, "EvalCancel"),
 }
 
 var (

@@ -2,10 +2,14 @@ package gc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/state"
 )
@@ -33,17 +37,78 @@ func New(store *state.Store, log Log, t Thresholds, interval time.Duration, logg
 	return &Collector{store: store, log: log, thresholds: t, interval: interval, logger: logger.With("component", "gc")}
 }
 
-// Run sweeps until ctx ends, for as long as this server leads.
+// Run sweeps until ctx ends, for as long as this server leads. Finished children
+// of periodic and parameterized jobs do not wait for a sweep.
 func (c *Collector) Run(ctx context.Context) error {
-	ticker := time.NewTicker(c.interval)
-	defer ticker.Stop()
 	for {
+		err := c.follow(ctx)
+		if !errors.Is(err, state.ErrGap) {
+			return nil
+		}
+	}
+}
+
+const (
+	// childPause is how long after the end of a child the history of its job is
+	// looked at: many that end together share that.
+	childPause = time.Second
+	// The age of children is looked at ten times in the time that they are kept,
+	// within these bounds.
+	minAgePause = time.Second
+	maxAgePause = time.Minute
+)
+
+func (c *Collector) follow(ctx context.Context) error {
+	view, sub := c.store.Subscribe(8192, state.TableJobs)
+	defer sub.Close()
+	dirty := map[api.NamespacedID]bool{}
+	for _, id := range parents(view) {
+		dirty[id] = true
+	}
+	sweeps := time.NewTicker(c.interval)
+	defer sweeps.Stop()
+	ages := time.NewTicker(min(max(c.thresholds.Child/10, minAgePause), maxAgePause))
+	defer ages.Stop()
+	children := time.NewTimer(childPause)
+	defer children.Stop()
+	for {
+		var found *fsm.Reap
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			if err := c.sweep(ctx, c.thresholds); err != nil && ctx.Err() == nil {
-				c.logger.Warn("garbage collection stopped early, it is tried again", "err", err, "in", c.interval)
+			return ctx.Err()
+		case <-sub.Ready():
+			before := len(dirty)
+			if err := ended(sub, dirty); err != nil {
+				return err
+			}
+			if before == 0 && len(dirty) > 0 {
+				children.Reset(childPause)
+			}
+			continue
+		case <-children.C:
+			found = Excess(c.store.View(), c.thresholds, slices.Collect(maps.Keys(dirty)), time.Now())
+			clear(dirty)
+		case <-ages.C:
+			found = Aged(c.store.View(), c.thresholds, time.Now())
+		case <-sweeps.C:
+			found = Find(c.store.View(), c.thresholds, time.Now())
+		}
+		if err := c.reap(ctx, found); err != nil && ctx.Err() == nil {
+			c.logger.Warn("garbage collection stopped early, it is tried again", "err", err, "in", c.interval)
+		}
+	}
+}
+
+// ended notes the jobs of which a child has ended.
+func ended(sub *state.Subscription, dirty map[api.NamespacedID]bool) error {
+	for {
+		commit, ok, err := sub.Try()
+		if err != nil || !ok {
+			return err
+		}
+		for i := range commit.Changes {
+			if j, ok := commit.Changes[i].New.(*api.Job); ok && j.ParentID != "" && finished(j) {
+				dirty[parent(j)] = true
 			}
 		}
 	}
@@ -51,12 +116,12 @@ func (c *Collector) Run(ctx context.Context) error {
 
 // Collect frees at once all that is over, however lately.
 func (c *Collector) Collect(ctx context.Context) error {
-	return c.sweep(ctx, Thresholds{})
+	return c.reap(ctx, Find(c.store.View(), Thresholds{}, time.Now()))
 }
 
-func (c *Collector) sweep(ctx context.Context, t Thresholds) error {
+func (c *Collector) reap(ctx context.Context, found *fsm.Reap) error {
 	var total fsm.Reaped
-	for _, part := range split(Find(c.store.View(), t, time.Now())) {
+	for _, part := range split(found) {
 		result, _, err := c.log.Apply(ctx, part)
 		if err != nil {
 			return fmt.Errorf("collect garbage: %w", err)

@@ -13,28 +13,36 @@ type Thresholds struct {
 	Eval       time.Duration // evaluations of services and their allocations
 	BatchEval  time.Duration // the same of batch jobs
 	Job        time.Duration
+	Child      time.Duration // jobs that periodic and parameterized jobs started
 	Node       time.Duration // since the node went down
 	Deployment time.Duration
+
+	MaxChildren int // finished ones of a job that are kept, the newest; 0: all
 }
 
-// DefaultThresholds are those of Nomad.
+// DefaultThresholds are those of Nomad, and serai's own for children.
 func DefaultThresholds() Thresholds {
 	return Thresholds{
-		Eval: time.Hour, BatchEval: 24 * time.Hour, Job: 4 * time.Hour,
-		Node: 24 * time.Hour, Deployment: time.Hour,
+		Eval: time.Hour, BatchEval: 24 * time.Hour, Job: 4 * time.Hour, Child: 4 * time.Hour,
+		Node: 24 * time.Hour, Deployment: time.Hour, MaxChildren: 1000,
 	}
 }
 
 // Find gives all that is over for long enough at the time now. The zero
 // Thresholds find all that is over at all.
 func Find(v *state.View, t Thresholds, now time.Time) *fsm.Reap {
-	f := &finder{view: v, limits: t, now: now, doomed: map[string]bool{}}
+	f := newFinder(v, t, now)
 	f.jobs()
+	f.excess(parents(v))
 	f.evaluations()
 	f.strays()
 	f.deployments()
 	f.nodes()
 	return &f.found
+}
+
+func newFinder(v *state.View, t Thresholds, now time.Time) *finder {
+	return &finder{view: v, limits: t, now: now, doomed: map[string]bool{}, jobsFound: map[api.NamespacedID]bool{}}
 }
 
 type finder struct {
@@ -43,6 +51,8 @@ type finder struct {
 	now    time.Time
 	found  fsm.Reap
 	doomed map[string]bool // evaluations and allocations that are in found
+
+	jobsFound map[api.NamespacedID]bool
 }
 
 func (f *finder) olderThan(unixNano int64, limit time.Duration) bool {
@@ -66,26 +76,36 @@ func (f *finder) addAlloc(id string) {
 // jobs finds dead jobs, with all that belongs to them.
 func (f *finder) jobs() {
 	for j := range f.view.Jobs() {
-		if j.Status != api.JobStatusDead || !f.olderThan(f.lastTouched(j), f.limits.Job) {
-			continue
+		limit := f.limits.Job
+		if j.ParentID != "" {
+			limit = f.limits.Child
 		}
-		// A service without allocations and a template of jobs are still
-		// wanted until they are stopped.
-		ends := (j.Type == api.JobTypeBatch || j.Type == api.JobTypeSysbatch) && !j.IsPeriodic() && !j.IsParameterized()
-		if !ends && !j.Stop {
-			continue
+		if finished(j) && f.olderThan(f.lastTouched(j), limit) {
+			f.addJob(j)
 		}
-		if !f.allOver(j) {
-			continue
-		}
-		for a := range f.view.AllocationsByJob(j.Namespace, j.ID) {
-			f.addAlloc(a.ID)
-		}
-		for e := range f.view.EvaluationsByJob(j.Namespace, j.ID) {
-			f.addEval(e.ID)
-		}
-		f.found.Jobs = append(f.found.Jobs, fsm.JobRef{Namespace: j.Namespace, ID: j.ID, ModifyIndex: j.ModifyIndex})
 	}
+}
+
+// finished says whether a job is dead and not wanted any more: a service
+// without allocations and a template of jobs are wanted until they are stopped.
+func finished(j *api.Job) bool {
+	ends := (j.Type == api.JobTypeBatch || j.Type == api.JobTypeSysbatch) && !j.IsPeriodic() && !j.IsParameterized()
+	return j.Status == api.JobStatusDead && (ends || j.Stop)
+}
+
+// addJob adds a job with all that belongs to it, if nothing of it runs.
+func (f *finder) addJob(j *api.Job) {
+	if f.jobsFound[j.NamespacedID()] || !f.allOver(j) {
+		return
+	}
+	f.jobsFound[j.NamespacedID()] = true
+	for a := range f.view.AllocationsByJob(j.Namespace, j.ID) {
+		f.addAlloc(a.ID)
+	}
+	for e := range f.view.EvaluationsByJob(j.Namespace, j.ID) {
+		f.addEval(e.ID)
+	}
+	f.found.Jobs = append(f.found.Jobs, fsm.JobRef{Namespace: j.Namespace, ID: j.ID, ModifyIndex: j.ModifyIndex})
 }
 
 // lastTouched is when a job was submitted, or when something of it last
@@ -192,10 +212,17 @@ func (f *finder) strays() {
 
 func (f *finder) deployments() {
 	for d := range f.view.Deployments() {
-		if !d.Active() && f.olderThan(d.ModifyTime, f.limits.Deployment) && !f.deploymentUsed(d.ID) {
+		if !d.Active() && f.olderThan(d.ModifyTime, f.limits.Deployment) && !f.lastWord(d) && !f.deploymentUsed(d.ID) {
 			f.found.Deployments = append(f.found.Deployments, d.ID)
 		}
 	}
+}
+
+// lastWord says whether a job's current version has failed with the deployment:
+// the scheduler reads from it that the version is not to be tried again.
+func (f *finder) lastWord(d *api.Deployment) bool {
+	j, ok := f.view.Job(d.Namespace, d.JobID)
+	return ok && d.Status == api.DeploymentFailed && !j.Stop && j.Version == d.JobVersion && j.CreateIndex == d.JobCreateIndex
 }
 
 func (f *finder) deploymentUsed(id string) bool {

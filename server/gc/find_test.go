@@ -78,6 +78,8 @@ func TestFind(t *testing.T) {
 		tx.PutNode(&api.Node{ID: "down", Status: api.NodeStatusDown, StatusUpdatedAt: start.Unix()})
 		tx.PutNode(&api.Node{ID: "idle", Status: api.NodeStatusReady, StatusUpdatedAt: start.Unix()})
 		tx.PutDeployment(&api.Deployment{ID: "d-over", Namespace: "default", JobID: "service", Status: api.DeploymentSuccessful, ModifyTime: start.UnixNano()})
+		service, _ := tx.Job("default", "service")
+		tx.PutDeployment(&api.Deployment{ID: "d-failed", Namespace: "default", JobID: "service", JobVersion: service.Version, JobCreateIndex: service.CreateIndex, Status: api.DeploymentFailed, ModifyTime: start.UnixNano()})
 		tx.PutDeployment(&api.Deployment{ID: "d-live", Namespace: "default", JobID: "service", Status: api.DeploymentRunning, ModifyTime: start.UnixNano()})
 	})
 

@@ -3,7 +3,6 @@ package heartbeat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/state"
-	"github.com/seraihq/serai/server/trigger"
 )
 
 // Log has commands applied.
@@ -34,16 +32,26 @@ type Config struct {
 // Monitor watches nodes. See the package comment.
 type Monitor struct {
 	Config
-	changed chan struct{} // a deadline may be earlier than the one slept for
+	changed chan struct{} // a deadline is earlier than the one slept for
 
 	mu       sync.Mutex
-	deadline map[string]time.Time // by node; nodes that are down have none
+	deadline map[string]deadline // by node; nodes that are down have none
+	wake     time.Time           // no deadline is earlier
 	running  bool
+}
+
+// deadline is when a node is given up. Times are compared by the monotonic
+// clock: a change of the wall clock moves none of them.
+type deadline struct {
+	at time.Time
+	// away says that the node is out of reach already, and what is waited for is
+	// the end of the patience with its allocations.
+	away bool
 }
 
 // New makes a monitor.
 func New(c Config) *Monitor {
-	return &Monitor{Config: c, changed: make(chan struct{}, 1), deadline: map[string]time.Time{}}
+	return &Monitor{Config: c, changed: make(chan struct{}, 1), deadline: map[string]deadline{}}
 }
 
 // Beat notes that a node lives, and says how soon the next heartbeat is due.
@@ -56,16 +64,20 @@ func (m *Monitor) Beat(nodeID string) time.Duration {
 	}
 	ttl += rand.N(ttl/2 + 1)
 	if m.running {
-		m.deadline[nodeID] = time.Now().Add(ttl + m.Grace)
-		m.nudge()
+		m.set(nodeID, deadline{at: time.Now().Add(ttl + m.Grace)})
 	}
 	return ttl
 }
 
-func (m *Monitor) nudge() {
-	select {
-	case m.changed <- struct{}{}:
-	default:
+// set changes a deadline, and wakes the loop when it would sleep past it.
+func (m *Monitor) set(nodeID string, d deadline) {
+	m.deadline[nodeID] = d
+	if d.at.Before(m.wake) {
+		m.wake = d.at
+		select {
+		case m.changed <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -91,7 +103,7 @@ func (m *Monitor) watch(ctx context.Context) error {
 	view, sub := m.Store.Subscribe(1024, state.TableNodes)
 	defer sub.Close()
 	m.start(view)
-	timer := time.NewTimer(m.next(time.Now()))
+	timer := time.NewTimer(m.sleep())
 	defer timer.Stop()
 	for {
 		select {
@@ -103,9 +115,12 @@ func (m *Monitor) watch(ctx context.Context) error {
 				return err
 			}
 		case <-timer.C:
-			m.expire(ctx)
 		}
-		timer.Reset(m.next(time.Now()))
+		m.stalled(time.Now())
+		if late := m.late(time.Now()); len(late) > 0 {
+			m.expire(ctx, late)
+		}
+		timer.Reset(m.sleep())
 	}
 }
 
@@ -113,15 +128,21 @@ func (m *Monitor) watch(ctx context.Context) error {
 func (m *Monitor) start(v *state.View) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.running = true
+	m.running, m.wake = true, time.Now() // the first pass finds the next one
 	for n := range v.Nodes() {
-		if _, known := m.deadline[n.ID]; !known && n.Status != api.NodeStatusDown {
-			m.deadline[n.ID] = time.Now().Add(m.Failover)
+		if _, known := m.deadline[n.ID]; known || n.Status == api.NodeStatusDown {
+			continue
 		}
+		d := deadline{at: time.Now().Add(m.Failover)}
+		if n.Status == api.NodeStatusDisconnected {
+			d = m.away(v, n)
+		}
+		m.set(n.ID, d)
 	}
 }
 
-// follow forgets nodes that are gone or down, and watches new ones.
+// follow forgets nodes that are gone or down, and watches those that are new or
+// out of reach.
 func (m *Monitor) follow(sub *state.Subscription) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -131,68 +152,84 @@ func (m *Monitor) follow(sub *state.Subscription) error {
 			return err
 		}
 		for _, x := range c.Changes {
-			if n, ok := x.New.(*api.Node); ok && n.Status != api.NodeStatusDown {
-				if _, known := m.deadline[n.ID]; !known {
-					m.deadline[n.ID] = time.Now().Add(m.MinTTL + m.Grace)
-				}
-			} else if ok {
-				delete(m.deadline, n.ID)
-			} else if n, ok := x.Old.(*api.Node); ok {
-				delete(m.deadline, n.ID)
+			old, _ := x.Old.(*api.Node)
+			if n, _ := x.New.(*api.Node); n != nil {
+				m.note(c.View, n)
+			} else if old != nil {
+				delete(m.deadline, old.ID)
 			}
 		}
 	}
 }
 
-// next says how long it is until the first deadline.
-func (m *Monitor) next(now time.Time) time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	first := now.Add(time.Hour)
-	for _, d := range m.deadline {
-		if d.Before(first) {
-			first = d
+func (m *Monitor) note(v *state.View, n *api.Node) {
+	d, known := m.deadline[n.ID]
+	switch {
+	case n.Status == api.NodeStatusDown:
+		delete(m.deadline, n.ID)
+	case n.Status == api.NodeStatusDisconnected:
+		if !known || !d.away {
+			m.set(n.ID, m.away(v, n))
 		}
+	case d.away: // the heartbeat that it is back with says when the next is due
+		m.set(n.ID, deadline{at: time.Now().Add(m.Failover)})
+	case !known:
+		m.set(n.ID, deadline{at: time.Now().Add(m.MinTTL + m.Grace)})
 	}
-	return max(first.Sub(now), time.Millisecond)
 }
 
-// expire marks the nodes as down whose deadline is over.
-func (m *Monitor) expire(ctx context.Context) {
-	now := time.Now()
-	c := &fsm.NodeStatus{Time: now.UnixNano()}
-	view := m.Store.View()
-	for _, id := range m.late(now) {
-		n, ok := view.Node(id)
-		if !ok || n.Status == api.NodeStatusDown {
-			continue
-		}
-		m.Logger.Warn("node is down: no heartbeat", "node_id", id, "node", n.Name)
-		c.Updates = append(c.Updates, fsm.NodeStatusUpdate{NodeID: id, Status: api.NodeStatusDown, Event: &api.NodeEvent{
-			Message: "Node heartbeat missed", Subsystem: "Cluster", Timestamp: now.UTC(),
-		}})
-		down := *n
-		down.Status = api.NodeStatusDown
-		c.Evals = append(c.Evals, trigger.ForNode(view, &down, api.TriggerNodeUpdate, now)...)
-	}
-	if len(c.Updates) == 0 {
+// away gives the deadline of a node that is out of reach: when none of its
+// allocations may be without it any longer. It has the time of a heartbeat in any
+// case, for a new leader that it has not met yet.
+func (m *Monitor) away(v *state.View, n *api.Node) deadline {
+	patience := Patience(v, n.ID)
+	left := min(time.Until(time.Unix(n.StatusUpdatedAt, 0).Add(patience)), patience)
+	return deadline{at: time.Now().Add(max(left, m.MinTTL+m.Grace)), away: true}
+}
+
+// sleep says how long it is until the first deadline.
+func (m *Monitor) sleep() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return max(time.Until(m.wake), time.Millisecond)
+}
+
+// stalled notices that this process was stopped, or starved, for a while in
+// which it could have heard nobody: the nodes are not to blame.
+func (m *Monitor) stalled(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	over := now.Sub(m.wake)
+	if over < max(m.Grace/2, time.Second) {
 		return
 	}
-	if _, _, err := m.Log.Apply(ctx, c); err != nil && ctx.Err() == nil {
-		m.Logger.Error("nodes could not be marked as down; it is tried again", "err", fmt.Errorf("apply node status: %w", err))
+	m.Logger.Warn("this server did nothing for a while, nodes get more time", "for", over)
+	over += m.Grace
+	for id, d := range m.deadline {
+		d.at = d.at.Add(over)
+		m.deadline[id] = d
 	}
+	m.wake = now
 }
 
-// late takes the nodes whose deadline is over; they get another one, which the
-// feed removes when they are down.
-func (m *Monitor) late(now time.Time) []string {
+// late takes the nodes whose deadline is over, and says whether each was out of
+// reach already; they get another one, until the feed tells what became of them.
+func (m *Monitor) late(now time.Time) map[string]bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var ids []string
+	if now.Before(m.wake) {
+		return nil
+	}
+	ids := map[string]bool{}
+	m.wake = now.Add(time.Hour)
 	for id, d := range m.deadline {
-		if !d.After(now) {
-			ids = append(ids, id)
-			m.deadline[id] = now.Add(m.Grace)
+		if !d.at.After(now) {
+			ids[id] = d.away
+			d.at = now.Add(max(m.Grace, time.Second))
+			m.deadline[id] = d
+		}
+		if d.at.Before(m.wake) {
+			m.wake = d.at
 		}
 	}
 	return ids

@@ -4,10 +4,11 @@ import (
 	"context"
 	"crypto/subtle"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/seraihq/serai/api"
-	"github.com/seraihq/serai/scheduler/feasible"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/state"
 	"github.com/seraihq/serai/server/trigger"
@@ -73,9 +74,10 @@ func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*
 	case n.NodePool == api.NodePoolAll:
 		return nil, api.Errorf(api.ErrInvalid, "register node %s: node pool %q stands for all pools; name another one", n.ID, n.NodePool)
 	}
-	classed := *n // the caller's node may be in use there
-	classed.ComputedClass = feasible.ComputedClass(n)
-	n = &classed
+	if err := sane(n); err != nil {
+		return nil, err
+	}
+	n = own(n)
 	view := s.Store.View()
 	old, known := view.Node(n.ID)
 	if known {
@@ -85,14 +87,20 @@ func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*
 	}
 	now := time.Now()
 	c := &fsm.NodeRegister{Node: n, Time: now.UnixNano()}
-	if n.Status == api.NodeStatusReady && (!known || old.Status != n.Status || old.ComputedClass != n.ComputedClass || old.Datacenter != n.Datacenter || old.NodePool != n.NodePool) {
+	moved := !known || old.Status != n.Status || old.Datacenter != n.Datacenter || old.NodePool != n.NodePool
+	if n.Status == api.NodeStatusReady && (moved || old.ComputedClass != n.ComputedClass) {
 		next := *n
 		if known {
 			next.SchedulingEligibility, next.DrainStrategy = old.SchedulingEligibility, old.DrainStrategy
 		} else if next.SchedulingEligibility == "" {
 			next.SchedulingEligibility = api.NodeEligible
 		}
-		c.Evals = trigger.ForNode(view, &next, api.TriggerNodeUpdate, now)
+		switch {
+		case moved:
+			c.Evals = trigger.ForNode(view, &next, api.TriggerNodeUpdate, now)
+		case next.Ready():
+			c.Evals = trigger.ForClass(view, &next, api.TriggerNodeUpdate, now)
+		}
 	}
 	_, index, err := s.Log.Apply(ctx, c)
 	if err != nil {
@@ -112,14 +120,17 @@ func (s *Service) Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) 
 	if err != nil {
 		return nil, err
 	}
+	if req.Status != "" && req.Status != api.NodeStatusReady && req.Status != api.NodeStatusInit {
+		return nil, api.Errorf(api.ErrInvalid, "heartbeat of node %s: a node says that it is %q or %q, not %q", n.ID, api.NodeStatusReady, api.NodeStatusInit, req.Status)
+	}
 	resp := &api.NodeRegisterResponse{Index: view.Index()}
 	if req.Status != "" && req.Status != n.Status {
 		now := time.Now()
 		c := &fsm.NodeStatus{Time: now.UnixNano(), Updates: []fsm.NodeStatusUpdate{{NodeID: n.ID, Status: req.Status}}}
 		next := *n
 		next.Status = req.Status
-		if n.Status == api.NodeStatusDown && req.Status == api.NodeStatusReady {
-			c.Updates[0].Event = &api.NodeEvent{Message: "Node reregistered by heartbeat", Subsystem: "Cluster", Timestamp: now.UTC()}
+		if text := heardAgain[n.Status]; text != "" {
+			c.Updates[0].Event = &api.NodeEvent{Message: text, Subsystem: "Cluster", Timestamp: now.UTC()}
 		}
 		c.Evals = trigger.ForNode(view, &next, api.TriggerNodeUpdate, now)
 		if _, resp.Index, err = s.Log.Apply(ctx, c); err != nil {
@@ -128,6 +139,12 @@ func (s *Service) Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) 
 	}
 	resp.HeartbeatTTL = api.Duration(s.Beat(n.ID))
 	return resp, nil
+}
+
+// heardAgain describes the first heartbeat of a node that was given up.
+var heardAgain = map[string]string{
+	api.NodeStatusDown:         "Node reregistered by heartbeat",
+	api.NodeStatusDisconnected: "Node reconnected by heartbeat",
 }
 
 // Sync sends what should run on a node: all of it first, then what changes,
@@ -141,19 +158,36 @@ func (s *Service) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(
 	}
 	st := s.hub.open(req.NodeID)
 	defer s.hub.close(req.NodeID, st)
+	var next time.Time // when the next message may go
 	for {
 		if m := st.take(s.hub, req.NodeID); m != nil {
 			if err := send(m); err != nil {
 				return err
 			}
+			next = time.Now().Add(s.hub.distance())
 		}
-		select {
-		case <-st.wake:
-		case <-ctx.Done():
+		if !wait(ctx, st.wake) {
+			return ctx.Err()
+		}
+		if d := time.Until(next); d > 0 && !wait(ctx, time.After(d)) {
 			return ctx.Err()
 		}
 	}
 }
+
+// wait waits for a channel; it says whether ctx goes on.
+func wait[T any](ctx context.Context, ch <-chan T) bool {
+	select {
+	case <-ch:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// clientStatuses are what a client can say of an allocation; that it is lost or
+// unknown is for the servers to find.
+var clientStatuses = []string{api.AllocClientPending, api.AllocClientRunning, api.AllocClientComplete, api.AllocClientFailed}
 
 // UpdateAllocs takes over what a client says of its allocations. It returns
 // when that is durable.
@@ -166,6 +200,9 @@ func (s *Service) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest)
 		return err
 	}
 	for _, a := range req.Allocs {
+		if !slices.Contains(clientStatuses, a.ClientStatus) {
+			return api.Errorf(api.ErrInvalid, "allocation %s: its client says that it is %.40q; it is one of %s", a.ID, a.ClientStatus, strings.Join(clientStatuses, ", "))
+		}
 		if old, ok := view.Allocation(a.ID); ok && old.NodeID != req.NodeID {
 			return api.Errorf(api.ErrDenied, "allocation %s is not on node %s", a.ID, req.NodeID)
 		}

@@ -147,6 +147,7 @@ func TestSyncSendsAllAndThenWhatChanges(t *testing.T) {
 			})
 		}()
 		take := func() []*api.NodeSync {
+			time.Sleep(leastDistance) // messages keep it
 			synctest.Wait()
 			mu.Lock()
 			defer mu.Unlock()
@@ -160,6 +161,13 @@ func TestSyncSendsAllAndThenWhatChanges(t *testing.T) {
 		b.place(2, 3)
 		if m := take(); len(m) != 1 || m[0].Full || len(m[0].Allocs) != 1 || m[0].Allocs[0].ID != id(1002) {
 			b.t.Fatalf("a new allocation: %+v", m)
+		}
+		b.place(3, 4) // goes at once
+		synctest.Wait()
+		b.place(4, 5)
+		b.place(5, 6)
+		if m := take(); len(m) != 2 || len(m[0].Allocs) != 1 || len(m[1].Allocs) != 2 {
+			b.t.Fatalf("new allocations soon after each other: %+v", m)
 		}
 		// What the client says itself does not come back to it.
 		if err := b.node.UpdateAllocs(b.t.Context(), &api.AllocUpdateRequest{NodeID: id(1), SecretID: "secret1", Allocs: []*api.Allocation{{ID: id(1000), ClientStatus: api.AllocClientRunning}}}); err != nil {
@@ -248,6 +256,66 @@ func TestAnotherNodesAllocationIsRefused(t *testing.T) {
 		err := b.node.UpdateAllocs(b.t.Context(), &api.AllocUpdateRequest{NodeID: id(2), SecretID: "secret2", Allocs: []*api.Allocation{{ID: id(1000), ClientStatus: api.AllocClientFailed}}})
 		if !errors.Is(err, api.ErrDenied) {
 			b.t.Errorf("got %v", err)
+		}
+	})
+}
+
+// What is the servers' own is not taken from a client.
+func TestClientsSayNothingForTheServers(t *testing.T) {
+	run(t, func(b *bench) {
+		n := ready(1)
+		n.Drain, n.DrainStrategy, n.LastDrain = true, &api.DrainStrategy{}, &api.DrainMetadata{Status: "complete"}
+		if _, err := b.node.Register(b.t.Context(), &api.NodeRegisterRequest{Node: n}); err != nil {
+			b.t.Fatal(err)
+		}
+		if n, _ := b.store.View().Node(id(1)); n.Drain || n.DrainStrategy != nil || n.LastDrain != nil {
+			b.t.Errorf("a new node has a drain: %+v, %+v", n.DrainStrategy, n.LastDrain)
+		}
+		b.place(0, 1)
+		for _, status := range []string{"", "evicted", api.AllocClientLost, api.AllocClientUnknown} {
+			err := b.node.UpdateAllocs(b.t.Context(), &api.AllocUpdateRequest{NodeID: id(1), SecretID: "secret1", Allocs: []*api.Allocation{{ID: id(1000), ClientStatus: status}}})
+			if !errors.Is(err, api.ErrInvalid) {
+				b.t.Errorf("status %q: %v", status, err)
+			}
+		}
+	})
+}
+
+// Allocations of a node that was out of reach report again: one evaluation of
+// the job decides which go on.
+func TestReconnectedAllocationsAreLookedAt(t *testing.T) {
+	run(t, func(b *bench) {
+		b.register(1)
+		b.place(0, 3)
+		job, _ := b.store.View().Job("default", "web")
+		plan := fsm.Plan{Namespace: "default", JobID: "web", JobModifyIndex: job.JobModifyIndex}
+		for i := range 3 {
+			plan.Stops = append(plan.Stops, fsm.Stop{AllocID: id(1000 + i), ClientStatus: api.AllocClientUnknown, Keep: true})
+		}
+		b.apply(&fsm.PlanApply{Plans: []fsm.Plan{plan}})
+		b.apply(&fsm.NodeStatus{Updates: []fsm.NodeStatusUpdate{{NodeID: id(1), Status: api.NodeStatusDisconnected}}})
+		heartbeat := &api.NodeHeartbeatRequest{NodeID: id(1), SecretID: "secret1", Status: "splendid"}
+		if _, err := b.node.Heartbeat(b.t.Context(), heartbeat); !errors.Is(err, api.ErrInvalid) {
+			b.t.Errorf("a status that nobody knows: %v", err)
+		}
+		heartbeat.Status = api.NodeStatusReady
+		if _, err := b.node.Heartbeat(b.t.Context(), heartbeat); err != nil {
+			b.t.Fatal(err)
+		}
+		n, _ := b.store.View().Node(id(1))
+		if n.Status != api.NodeStatusReady || n.Events[len(n.Events)-1].Message != "Node reconnected by heartbeat" {
+			b.t.Errorf("node is %s, %v", n.Status, n.Events[len(n.Events)-1])
+		}
+		update := []*api.Allocation{{ID: id(1000), ClientStatus: api.AllocClientRunning}, {ID: id(1001), ClientStatus: api.AllocClientRunning}}
+		if err := b.node.UpdateAllocs(b.t.Context(), &api.AllocUpdateRequest{NodeID: id(1), SecretID: "secret1", Allocs: update}); err != nil {
+			b.t.Fatal(err)
+		}
+		by := map[string]int{}
+		for e := range b.store.View().EvaluationsByJob("default", "web") {
+			by[e.TriggeredBy]++
+		}
+		if by[api.TriggerReconnect] != 1 || by[api.TriggerNodeUpdate] != 1 || len(by) != 2 {
+			b.t.Errorf("evaluations %v", by)
 		}
 	})
 }

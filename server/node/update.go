@@ -100,7 +100,7 @@ func (u *updater) command(batch []*pendingUpdate) *fsm.AllocUpdate {
 	view := u.store.View()
 	c := &fsm.AllocUpdate{Time: now.UnixNano()}
 	at := map[string]int{} // last update of an allocation wins
-	var ended []*api.Allocation
+	var causes []trigger.Cause
 	for _, p := range batch {
 		for _, a := range p.allocs {
 			x := fsm.ClientUpdate{
@@ -113,27 +113,35 @@ func (u *updater) command(batch []*pendingUpdate) *fsm.AllocUpdate {
 				at[a.ID] = len(c.Updates)
 				c.Updates = append(c.Updates, x)
 			}
-			if old, ok := view.Allocation(a.ID); ok && wantsEval(old, a.ClientStatus) {
-				ended = append(ended, old)
+			if old, ok := view.Allocation(a.ID); ok {
+				if by := wantsEval(old, a.ClientStatus); by != "" {
+					causes = append(causes, trigger.Cause{Alloc: old, By: by})
+				}
 			}
 		}
 	}
-	c.Evals = trigger.ForAllocs(view, ended, api.TriggerRetryFailedAlloc, now)
+	c.Evals = trigger.ForAllocs(view, causes, now)
 	return c
 }
 
-// wantsEval says whether the scheduler has to look at the job because an
-// allocation has taken on a status: it failed, or it ended where it should run
-// on.
-func wantsEval(old *api.Allocation, status string) bool {
+// wantsEval says why the scheduler has to look at the job because an allocation
+// has taken on a status: it failed, it ended where it should run on, or nothing
+// had been heard of it for a while. Empty: it need not. What becomes healthy is
+// the business of its deployment (package deploy).
+func wantsEval(old *api.Allocation, status string) string {
 	if old.ClientTerminal() || old.DesiredStatus != api.AllocDesiredRun {
-		return false
+		return ""
 	}
 	switch status {
 	case api.AllocClientFailed, api.AllocClientLost:
-		return true
+		return api.TriggerRetryFailedAlloc
 	case api.AllocClientComplete:
-		return old.Job != nil && (old.Job.Type == api.JobTypeService || old.Job.Type == api.JobTypeSystem)
+		if old.Job != nil && (old.Job.Type == api.JobTypeService || old.Job.Type == api.JobTypeSystem) {
+			return api.TriggerRetryFailedAlloc
+		}
 	}
-	return false
+	if old.ClientStatus == api.AllocClientUnknown && status != api.AllocClientUnknown {
+		return api.TriggerReconnect
+	}
+	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/failpoint"
 	"github.com/seraihq/serai/scheduler"
 	"github.com/seraihq/serai/scheduler/fleet"
 	"github.com/seraihq/serai/server/fsm"
@@ -76,6 +77,7 @@ func (p *Planner) schedule(b *batch, view *state.View, x *api.Evaluation, now ti
 		entry.Evals = failed(view, x, err.Error(), now)
 	} else {
 		fill(&entry, plan, view.Index(), now)
+		timed(entry.Metrics, time.Since(start)/time.Duration(max(1, len(plan.Placements))))
 		for i := range plan.Placements {
 			b.places[plan.Placements[i].ID] = true
 		}
@@ -98,6 +100,7 @@ func (p *Planner) guarded(view *state.View, x *api.Evaluation, now time.Time) (p
 			p.Logger.Error("scheduler panicked", "eval_id", x.ID, "job", x.JobID, "panic", r, "stack", string(debug.Stack()))
 		}
 	}()
+	failpoint.Panic("schedule", x.JobID)
 	return scheduler.Schedule(scheduler.Input{
 		Eval: x, State: view, Fleet: p.fleet, Now: now, NewID: trigger.NewID, Seed: rand.Uint64(),
 	})
@@ -108,10 +111,17 @@ func fill(entry *fsm.Plan, plan *scheduler.Plan, snapshot uint64, now time.Time)
 	entry.Oversubscribe = plan.Oversubscribe
 	metrics := map[*api.AllocationMetric]int{}
 	for _, s := range plan.Stops {
-		entry.Stops = append(entry.Stops, fsm.Stop{AllocID: s.Alloc.ID, Description: s.Description, ClientStatus: s.ClientStatus})
+		entry.Stops = append(entry.Stops, fsm.Stop{
+			AllocID: s.Alloc.ID, Description: s.Description, ClientStatus: s.ClientStatus,
+			FollowupEval: s.FollowupEval, Evict: s.Evict, Keep: s.Keep, PreemptedBy: s.PreemptedBy,
+		})
 	}
-	for _, a := range plan.InPlace {
-		entry.Updates = append(entry.Updates, fsm.InPlace{AllocID: a.ID, Version: plan.Job.Version})
+	for _, u := range plan.InPlace {
+		entry.Updates = append(entry.Updates, fsm.InPlace{AllocID: u.Alloc.ID, Version: plan.Job.Version, Deployment: u.Deployment})
+	}
+	entry.Deployment, entry.DeploymentID = plan.Deployment, plan.DeploymentID
+	for _, x := range plan.Ended {
+		entry.Ended = append(entry.Ended, fsm.DeploymentEnd(x))
 	}
 	if len(plan.Placements) > 0 {
 		entry.Placements = make([]fsm.Placement, 0, len(plan.Placements))
@@ -127,8 +137,9 @@ func fill(entry *fsm.Plan, plan *scheduler.Plan, snapshot uint64, now time.Time)
 			}
 		}
 		entry.Placements = append(entry.Placements, fsm.Placement{
-			ID: x.ID, Version: plan.Job.Version, Group: x.Group.Name, Index: x.Index,
+			ID: x.ID, Version: x.Job.Version, Group: x.Group.Name, Index: x.Index,
 			NodeID: x.Node.ID, Ports: x.Ports, Previous: x.Previous, Metric: at,
+			Deployment: x.Deployment, Canary: x.Canary, Tasks: x.Grants, Reschedule: x.Reschedule, Preempted: x.Preempted,
 		})
 	}
 	entry.Evals = append(append([]*api.Evaluation{plan.Eval}, plan.NewEvals...), plan.Cancelled...)
@@ -137,6 +148,13 @@ func fill(entry *fsm.Plan, plan *scheduler.Plan, snapshot uint64, now time.Time)
 		if i <= len(plan.NewEvals) {
 			x.SnapshotIndex = snapshot
 		}
+	}
+}
+
+// timed notes in the metrics how long a placement took.
+func timed(metrics []*api.AllocationMetric, each time.Duration) {
+	for _, m := range metrics {
+		m.AllocationTime = api.Duration(each)
 	}
 }
 
@@ -150,10 +168,12 @@ func (p *Planner) finish(ctx context.Context, o outcome) {
 		if ctx.Err() == nil {
 			p.Logger.Warn("plans were not committed, their evaluations are scheduled again", "err", o.err, "evals", len(b.evals))
 		}
+		p.Queue.RoomReturned()
 		p.retry(b.evals)
 		return
 	}
 	var again []*api.Evaluation
+	returned := false
 	for i, x := range b.evals {
 		r := &o.applied.Plans[i]
 		if r.OK() {
@@ -162,6 +182,7 @@ func (p *Planner) finish(ctx context.Context, o outcome) {
 		}
 		p.Logger.Debug("plan was refused", "eval_id", x.ID, "job", x.JobID, "superseded", r.Superseded, "refused", len(r.Refused))
 		count("plan.node_rejected", len(r.Refused))
+		returned = returned || len(r.Refused) > 0 || r.Superseded != ""
 		if r.Superseded == "" {
 			p.attempts[x.ID]++
 		}
@@ -170,6 +191,9 @@ func (p *Planner) finish(ctx context.Context, o outcome) {
 			continue
 		}
 		p.giveUp(ctx, x, r)
+	}
+	if returned {
+		p.Queue.RoomReturned()
 	}
 	p.retry(again)
 }

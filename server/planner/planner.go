@@ -28,6 +28,8 @@ type Queue interface {
 	TryNext(max int) []*api.Evaluation
 	Done(x *api.Evaluation)
 	Wake() <-chan struct{}
+	// RoomReturned says that room which was held is free again.
+	RoomReturned()
 }
 
 // Config is what New needs.

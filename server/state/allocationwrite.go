@@ -17,12 +17,12 @@ func (tx *Tx) PutAllocation(a *api.Allocation) {
 func (tx *Tx) UpdateAllocation(a *api.Allocation) { tx.putAllocation(a) }
 
 func (tx *Tx) putAllocation(a *api.Allocation) {
+	a.Pack()
 	a.CreateIndex, a.ModifyIndex = tx.Index(), tx.Index()
-	old, exists := tablesOf(tx.t).allocs.Get(tx.r, a.ID)
+	old, exists := tablesOf(tx.t).allocs.Put(tx.tx, a)
 	if exists {
-		a.CreateIndex = old.CreateIndex
+		a.CreateIndex = old.CreateIndex // nobody else sees a before the commit
 	}
-	tablesOf(tx.t).allocs.Put(tx.tx, a)
 	tx.follow(old, a)
 }
 
@@ -36,7 +36,7 @@ func (tx *Tx) DeleteAllocation(id string) bool {
 }
 
 // follow keeps what is derived from allocations in step: node usage, the
-// job's counts and its summary. Either may be nil.
+// job's counts and its summary, the deployment's numbers. Either may be nil.
 func (tx *Tx) follow(old, now *api.Allocation) {
 	a := now
 	if a == nil {
@@ -59,6 +59,7 @@ func (tx *Tx) follow(old, now *api.Allocation) {
 		}
 	}
 	tx.countAllocation(old, now)
+	tx.followDeployment(old, now)
 }
 
 func (tx *Tx) followUsage(old, now *api.Allocation) {

@@ -64,18 +64,3 @@ func (tx *Tx) PutClusterMeta(m *ClusterMeta) {
 	}
 	tablesOf(tx.t).meta.Put(tx.tx, m)
 }
-
-// PutDeployment writes a deployment.
-func (tx *Tx) PutDeployment(d *api.Deployment) {
-	d.CreateIndex, d.ModifyIndex = tx.Index(), tx.Index()
-	if old, ok := tx.Deployment(d.ID); ok {
-		d.CreateIndex = old.CreateIndex
-	}
-	tablesOf(tx.t).deployments.Put(tx.tx, d)
-}
-
-// DeleteDeployment removes a deployment.
-func (tx *Tx) DeleteDeployment(id string) bool {
-	_, ok := tablesOf(tx.t).deployments.Delete(tx.tx, id)
-	return ok
-}

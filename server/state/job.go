@@ -13,6 +13,7 @@ type jobTables struct {
 	jobs        *table.Table[jobID, *api.Job]
 	jobsParent  *table.Index[jobID, jobID, *api.Job]
 	jobsPool    *table.Index[string, jobID, *api.Job]
+	jobsToken   *table.Index[jobID, jobID, *api.Job] // by parent and token of the dispatch
 	versions    *table.Table[versionKey, *api.Job]
 	versionsJob *table.Index[jobID, versionKey, *api.Job]
 	submissions *table.Table[versionKey, *submission]
@@ -50,6 +51,12 @@ func newJobTables(s *table.Store) jobTables {
 		return append(dst, jobID{Namespace: j.Namespace, ID: j.ParentID})
 	})
 	t.jobsPool = table.AddIndex(t.jobs, "node_pool", compareString, func(j *api.Job, dst []string) []string { return append(dst, j.NodePool) })
+	t.jobsToken = table.AddIndex(t.jobs, "token", compareJobID, func(j *api.Job, dst []jobID) []jobID {
+		if j.DispatchIdempotencyToken == "" || j.ParentID == "" {
+			return dst
+		}
+		return append(dst, tokenKey(j.Namespace, j.ParentID, j.DispatchIdempotencyToken))
+	})
 	t.versions = table.Add(s, table.Config[versionKey, *api.Job]{
 		Name: TableJobVersions, Key: func(j *api.Job) versionKey { return versionKey{j.NamespacedID(), j.Version} },
 		Compare: compareVersion, Modified: func(j *api.Job) uint64 { return j.ModifyIndex },
@@ -104,6 +111,20 @@ func (r Reader) JobsIn(namespace string) iter.Seq[*api.Job] {
 // JobChildren returns the jobs that a periodic or parameterized job started.
 func (r Reader) JobChildren(namespace, id string) iter.Seq[*api.Job] {
 	return tablesOf(r.t).jobsParent.Range(r.r, jobID{Namespace: namespace, ID: id})
+}
+
+// JobByDispatchToken returns the child of a parameterized job that was
+// dispatched with an idempotency token.
+func (r Reader) JobByDispatchToken(namespace, parent, token string) (*api.Job, bool) {
+	for j := range tablesOf(r.t).jobsToken.Range(r.r, tokenKey(namespace, parent, token)) {
+		return j, true
+	}
+	return nil, false
+}
+
+// tokenKey joins what no job ID holds.
+func tokenKey(namespace, parent, token string) jobID {
+	return jobID{Namespace: namespace, ID: parent + "\x00" + token}
 }
 
 // JobsByNodePool returns the jobs that run in a node pool.

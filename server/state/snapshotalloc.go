@@ -168,7 +168,7 @@ func linked(a *api.Allocation) bool {
 func writeAllocation(w *wire.Writer, a *api.Allocation, sh *shared) error {
 	w.ID(a.ID)
 	w.Uint(bit(a.Job != nil, allocJob) | bit(a.AllocatedResources != nil, allocResources) | bit(a.Metrics != nil, allocMetrics) |
-		bit(a.DesiredTransition != api.DesiredTransition{}, allocTransition) | bit(a.TaskStates != nil, allocTasks) |
+		bit(a.DesiredTransition != api.DesiredTransition{}, allocTransition) | bit(a.TaskStates != nil || a.Packed != "", allocTasks) |
 		bit(a.DeploymentStatus != nil, allocDeployment) | bit(a.RescheduleTracker != nil, allocReschedule) |
 		bit(a.NetworkStatus != nil, allocNetwork) | bit(linked(a), allocLinks))
 	for _, s := range [...]string{a.Namespace, a.EvalID, a.NodeID, a.NodeName, a.JobID, a.TaskGroup, a.DesiredStatus, a.DesiredDescription, a.ClientStatus, a.ClientDescription, a.DeploymentID} {
@@ -203,8 +203,8 @@ func writeAllocationParts(w *wire.Writer, a *api.Allocation, sh *shared) error {
 			sh.metrics[m] = n
 		}
 	}
-	if a.TaskStates != nil {
-		w.Tasks(a.TaskStates)
+	if tasks := a.States(); tasks != nil {
+		w.Tasks(tasks)
 	}
 	if linked(a) {
 		w.Ref(a.FollowupEvalID)

@@ -89,7 +89,7 @@ func readAllocation(r *snapshotReader, sh *readShared) *api.Allocation {
 		a.Metrics = readObject(r, &sh.metrics, sh.all.metrics)
 	}
 	if flags&allocTasks != 0 {
-		a.TaskStates = r.Tasks()
+		a.Packed = api.PackTaskStates(r.Tasks())
 	}
 	if flags&allocLinks != 0 {
 		a.FollowupEvalID = r.Ref()

@@ -44,6 +44,7 @@ type tables struct {
 	allocationTables
 	nodeTables
 	clusterTables
+	deploymentTables
 }
 
 func newTables(s *table.Store) *tables {
@@ -53,6 +54,7 @@ func newTables(s *table.Store) *tables {
 		allocationTables: newAllocationTables(s),
 		nodeTables:       newNodeTables(s),
 		clusterTables:    newClusterTables(s),
+		deploymentTables: newDeploymentTables(s),
 	}
 }
 

@@ -8,20 +8,23 @@ import (
 	"github.com/seraihq/serai/server/state/table"
 )
 
-// Tx is the one open write transaction: what one log entry does. It reads its
+// Tx is the one open write transaction: what a log entry does, or several in
+// their order. It reads its
 // own writes. Objects handed to its methods belong to the store from then on
 // and must not be changed any more.
 //
-// Three things follow from the rows and are kept in step by Commit: the status
-// of jobs, their summaries, and what each node has in use.
+// Four things follow from the rows and are kept in step by Next and Commit: the status
+// of jobs, their summaries, what each node has in use, and the numbers of
+// deployments.
 type Tx struct {
 	Reader
 	tx    *table.Tx
 	store *Store
 
-	usage     map[string]*NodeUsage
-	counts    map[jobID]*jobCounts
-	summaries map[jobID]*api.JobSummary
+	usage       map[string]*NodeUsage
+	counts      map[jobID]*jobCounts
+	summaries   map[jobID]*api.JobSummary
+	deployments map[string]*recount
 }
 
 // Begin opens the transaction of the log entry with the index. It waits for
@@ -36,6 +39,34 @@ func (s *Store) Begin(index uint64) *Tx {
 	}
 }
 
+// Next goes on with the following log entry in the same transaction. What comes
+// out is the same as with a transaction for each; it only costs less, for what
+// several of them change is copied and published once.
+func (tx *Tx) Next(index uint64) {
+	tx.settle()
+	tx.tx.Next(index)
+}
+
+// Forget drops what the entry has read for changing. It returns false when the
+// entry has changed something already, which only Abort undoes.
+func (tx *Tx) Forget() bool {
+	if tx.tx.Changed() {
+		return false
+	}
+	tx.clear()
+	return true
+}
+
+// Size is how many rows the transaction has changed so far.
+func (tx *Tx) Size() int { return len(tx.tx.Changes()) }
+
+func (tx *Tx) clear() {
+	clear(tx.usage)
+	clear(tx.counts)
+	clear(tx.summaries)
+	tx.deployments = nil
+}
+
 // Index returns the index of the log entry.
 func (tx *Tx) Index() uint64 { return tx.tx.Index() }
 
@@ -45,6 +76,12 @@ func (tx *Tx) Abort() { tx.tx.Abort() }
 // Commit brings what follows from the rows up to date, publishes everything at
 // once and returns the new view.
 func (tx *Tx) Commit() *View {
+	tx.settle()
+	return tx.store.view(tx.tx.Commit())
+}
+
+// settle writes what follows from the rows of the entry.
+func (tx *Tx) settle() {
 	for _, id := range sortedKeys(tx.counts, compareJobID) {
 		tx.settleJob(tx.counts[id])
 	}
@@ -60,7 +97,10 @@ func (tx *Tx) Commit() *View {
 			tablesOf(tx.t).usage.Delete(tx.tx, id)
 		}
 	}
-	return tx.store.view(tx.tx.Commit())
+	for _, id := range sortedKeys(tx.deployments, compareString) {
+		tx.settleDeployment(id, tx.deployments[id])
+	}
+	tx.clear()
 }
 
 // sortedKeys makes the order of derived writes the same on every server.

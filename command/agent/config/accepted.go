@@ -26,21 +26,14 @@ var accepted = map[string]string{
 	"autopilot": `cleanup_dead_servers server_stabilization_time last_contact_threshold max_trailing_logs min_quorum
 		enable_redundancy_zones disable_upgrade_migration enable_custom_upgrades`,
 	"client": `host_volumes_dir host_volume_plugin_dir common_plugin_dir cpu_disable_dmidecode client_max_port client_min_port
-		gc_volumes_on_node_gc template cni_path cni_config_dir bridge_network_name bridge_network_subnet
-		bridge_network_subnet_ipv6 bridge_network_hairpin_mode bind_wildcard_default_host_network
-		nomad_service_discovery artifact drain_on_shutdown users log_file intro_token`,
-	"client.artifact": `http_read_timeout http_max_size gcs_timeout git_timeout hg_timeout s3_timeout
-		decompression_file_count_limit decompression_size_limit disable_artifact_inspection
-		disable_filesystem_isolation filesystem_isolation_extra_paths set_environment_variables`,
-	"client.drain_on_shutdown": `deadline ignore_system_jobs force`,
-	"client.template": `function_denylist function_blacklist disable_file_sandbox max_stale block_query_wait wait wait_bounds
-		consul_retry vault_default_lease_duration vault_retry nomad_retry use_client_consul_token`,
-	"client.template.wait":         `min max`,
-	"client.template.wait_bounds":  `min max`,
+		gc_volumes_on_node_gc bind_wildcard_default_host_network
+		nomad_service_discovery drain_on_shutdown log_file intro_token`,
+	"client.artifact":              `gcs_timeout hg_timeout`,
+	"client.drain_on_shutdown":     `deadline ignore_system_jobs force`,
+	"client.template":              `max_stale block_query_wait consul_retry vault_default_lease_duration vault_retry nomad_retry use_client_consul_token`,
 	"client.template.consul_retry": `attempts backoff max_backoff`,
 	"client.template.vault_retry":  `attempts backoff max_backoff`,
 	"client.template.nomad_retry":  `attempts backoff max_backoff`,
-	"client.users":                 `dynamic_user_min dynamic_user_max`,
 	"eventlog":                     `enabled level`,
 	"reporting":                    `license address export_interval snapshot_retention_time disable_product_usage_reporting`,
 	"reporting.license":            `enabled`,

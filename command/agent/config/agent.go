@@ -95,7 +95,7 @@ type Limits struct {
 	HTTPSHandshakeTimeout time.Duration `hcl:"https_handshake_timeout" effect:"none"`
 	HTTPMaxConnsPerClient int           `hcl:"http_max_conns_per_client"` // 0 = no limit
 	RPCHandshakeTimeout   time.Duration `hcl:"rpc_handshake_timeout" effect:"none"`
-	RPCMaxConnsPerClient  int           `hcl:"rpc_max_conns_per_client" effect:"none"`
+	RPCMaxConnsPerClient  int           `hcl:"rpc_max_conns_per_client"` // 0 = no limit
 
 	HTTPReadHeaderTimeout time.Duration `hcl:"http_read_header_timeout"`
 	HTTPIdleTimeout       time.Duration `hcl:"http_idle_timeout"`

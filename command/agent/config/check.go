@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seraihq/serai/client/device"
+	"github.com/seraihq/serai/client/fingerprint"
 	"github.com/seraihq/serai/internal/hclx"
 )
 
@@ -129,6 +131,9 @@ func (v *checker) checkPorts() {
 		used[port.number] = key
 	}
 	c := v.agent.Client
+	if u := c.Users; u.DynamicUserMin < 1000 || u.DynamicUserMax >= 1<<30 || u.DynamicUserMin > u.DynamicUserMax {
+		v.add("client.users.dynamic_user_min", "client: users %d to %d are not a range within 1000 to 1073741823", u.DynamicUserMin, u.DynamicUserMax)
+	}
 	if c.MinDynamicPort < 1 || c.MaxDynamicPort > 65535 || c.MinDynamicPort > c.MaxDynamicPort {
 		key := "client.min_dynamic_port"
 		if _, ok := v.agent.places[key]; !ok {
@@ -146,6 +151,9 @@ func (v *checker) checkServer() {
 	if s.BootstrapExpect > 1 {
 		v.add("server.bootstrap_expect", "server.bootstrap_expect = %d: clusters of several servers are not built yet; use 1", s.BootstrapExpect)
 	}
+	if !isLoopback(v.agent.Addresses.RPC) {
+		v.add("addresses.rpc", "addresses.rpc = %q: connections between agents are not encrypted yet, so the RPC port listens on loopback only; set addresses { rpc = \"127.0.0.1\" }", v.agent.Addresses.RPC)
+	}
 	if s.BootstrapExpect < 0 {
 		v.add("server.bootstrap_expect", "server.bootstrap_expect must be 1")
 	}
@@ -155,6 +163,10 @@ func (v *checker) checkServer() {
 	v.within("server.job_max_priority", s.JobMaxPriority, 1, 32766)
 	v.within("server.job_default_priority", s.JobDefaultPriority, 1, max(1, s.JobMaxPriority))
 	v.within("server.job_max_count", s.JobMaxCount, 1, 10_000_000)
+	v.within("server.job_children_max", s.JobChildrenMax, 0, 10_000_000)
+	if s.JobChildrenTTL < 0 {
+		v.add("server.job_children_ttl", "server.job_children_ttl must not be negative, but is %s; 0 stands for job_gc_threshold", s.JobChildrenTTL)
+	}
 	v.within("server.job_tracked_versions", s.JobTrackedVersions, 1, 1000)
 	v.within("server.event_buffer_size", s.EventBufferSize, 0, 1_000_000)
 	v.within("server.raft_multiplier", s.RaftMultiplier, 1, 10)
@@ -182,11 +194,19 @@ func (v *checker) checkClient() {
 	if !c.Enabled {
 		return
 	}
+	v.checkTemplate()
 	if c.NodePool == "all" {
 		v.add("client.node_pool", "client.node_pool must not be \"all\", which stands for every pool")
 	}
-	if !v.agent.Server.Enabled && v.agent.Enabled() {
-		v.add("client.enabled", "a client without a server in the same agent is not built yet; enable the server too")
+	if !v.agent.Server.Enabled && len(c.Servers) == 0 {
+		v.add("client.enabled", "a client without a server in the same agent needs to know its servers; set client { servers = [\"127.0.0.1:4647\"] } or -servers, or enable the server too")
+	}
+	for _, s := range c.Servers {
+		if host, port, err := net.SplitHostPort(s); err != nil || !isPort(port) {
+			v.add("client.servers", "client.servers: %q is not host:port; write it like 127.0.0.1:4647", s)
+		} else if !isLoopback(host) {
+			v.add("client.servers", "client.servers: %q: connections between agents are not encrypted yet, so servers are reached on loopback only; write 127.0.0.1 or localhost with the server's RPC port", s)
+		}
 	}
 	for key, ports := range map[string]string{"client.reserved.reserved_ports": c.Reserved.ReservedPorts} {
 		if _, err := ParsePorts(ports); err != nil {
@@ -219,9 +239,24 @@ func (v *checker) checkClient() {
 			v.add(key, "%s: reserved_ports: %v", key, err)
 		}
 	}
+	if err := c.Network().Check(); err != nil {
+		key, _, _ := strings.Cut(err.Error(), " ") // each begins with its key
+		v.add("client."+strings.TrimSuffix(key, ":"), "client.%v", err)
+	}
 	for name, vol := range c.HostVolumes {
 		if !filepath.IsAbs(vol.Path) {
 			v.add("client.host_volume."+name, "client.host_volume.%s: path must be an absolute path, not %q", name, vol.Path)
+		}
+	}
+	v.checkArtifact()
+	for _, d := range c.DeviceConfigs() {
+		if _, err := device.NewSet([]device.Config{d}); err != nil {
+			v.add("client.device."+d.Name, "%v", err)
+		}
+	}
+	for key, cores := range map[string]string{"client.reservable_cores": c.ReservableCores, "client.reserved.cores": c.Reserved.Cores} {
+		if _, err := fingerprint.ParseCores(cores); err != nil {
+			v.add(key, "%s: %v", key, err)
 		}
 	}
 }
@@ -229,6 +264,7 @@ func (v *checker) checkClient() {
 func (v *checker) checkLimits() {
 	l := v.agent.Limits
 	v.within("limits.http_max_conns_per_client", l.HTTPMaxConnsPerClient, 0, 1<<20)
+	v.within("limits.rpc_max_conns_per_client", l.RPCMaxConnsPerClient, 0, 1<<20)
 	if l.HTTPMaxBodyBytes < 64<<10 {
 		v.add("limits.http_max_body_size", "limits.http_max_body_size must be at least 64K")
 	}
@@ -265,13 +301,23 @@ func ParsePorts(spec string) ([]int, error) {
 	return ports, nil
 }
 
+// isPort says whether a text is the number of a port. What is more ("1@host")
+// could lead a URL elsewhere.
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
+}
+
 // isLoopback says whether only this machine reaches an address. "host" and "host:port" both work.
 func isLoopback(addr string) bool {
-	if strings.HasPrefix(addr, "unix://") || addr == "localhost" {
+	if strings.HasPrefix(addr, "unix://") {
 		return true
 	}
 	if host, _, err := net.SplitHostPort(addr); err == nil {
 		addr = host
+	}
+	if addr == "localhost" {
+		return true
 	}
 	ip, err := netip.ParseAddr(addr)
 	return err == nil && ip.IsLoopback()

@@ -12,7 +12,7 @@ type Client struct {
 	StateDir       string   `hcl:"state_dir"`                      // <data_dir>/client when empty
 	AllocDir       string   `hcl:"alloc_dir"`                      // <data_dir>/alloc when empty
 	AllocMountsDir string   `hcl:"alloc_mounts_dir" effect:"none"` // <data_dir>/alloc_mounts when empty
-	Servers        []string `hcl:"servers" effect:"none"`          // host or host:port
+	Servers        []string `hcl:"servers"`                        // host or host:port; for clients without a server in the same agent
 
 	NodeClass         string            `hcl:"node_class"`
 	NodePool          string            `hcl:"node_pool"`
@@ -25,7 +25,15 @@ type Client struct {
 	PreferredAddressFamily string                 `hcl:"preferred_address_family"` // ipv4, ipv6 or empty
 	NetworkSpeed           int                    `hcl:"network_speed"`            // Mbit/s
 	HostNetworks           map[string]HostNetwork `hcl:"host_network,label"`
+	BridgeName             string                 `hcl:"bridge_network_name"`
+	BridgeSubnet           string                 `hcl:"bridge_network_subnet"`
+	BridgeSubnetIPv6       string                 `hcl:"bridge_network_subnet_ipv6"` // empty: pods have no IPv6
+	BridgeHairpin          bool                   `hcl:"bridge_network_hairpin_mode"`
+	BridgeBlocked          []string               `hcl:"bridge_network_blocked"` // addresses that pods do not reach
+	CNIPath                string                 `hcl:"cni_path"`               // directories, separated by colons
+	CNIConfigDir           string                 `hcl:"cni_config_dir"`
 	HostVolumes            map[string]HostVolume  `hcl:"host_volume,label"`
+	Devices                map[string]Device      `hcl:"device,label"` // by VENDOR/TYPE/MODEL
 	MinDynamicPort         int                    `hcl:"min_dynamic_port"`
 	MaxDynamicPort         int                    `hcl:"max_dynamic_port"`
 
@@ -42,14 +50,25 @@ type Client struct {
 	MaxKillTimeout    time.Duration     `hcl:"max_kill_timeout"`
 	DisableRemoteExec bool              `hcl:"disable_remote_exec"`
 
+	EnforceEphemeralDisk bool `hcl:"enforce_ephemeral_disk"` // allocations that take more than their ephemeral_disk are ended
+
 	GCInterval            time.Duration `hcl:"gc_interval"`
 	GCParallelDestroys    int           `hcl:"gc_parallel_destroys"`
 	GCDiskUsageThreshold  float64       `hcl:"gc_disk_usage_threshold"`  // percent
 	GCInodeUsageThreshold float64       `hcl:"gc_inode_usage_threshold"` // percent
 	GCMaxAllocs           int           `hcl:"gc_max_allocs"`
 
+	Users       Users       `hcl:"users"`
+	Artifact    Artifact    `hcl:"artifact"`
+	Template    Template    `hcl:"template"`
 	ServerJoin  ServerJoin  `hcl:"server_join" effect:"none"`
 	Fingerprint Fingerprint `hcl:"fingerprint" effect:"none"`
+}
+
+// Users is the range of users that are handed out to allocations whose jobs name none.
+type Users struct {
+	DynamicUserMin int `hcl:"dynamic_user_min"` // 80000
+	DynamicUserMax int `hcl:"dynamic_user_max"` // 89999
 }
 
 // Reserved is what a node keeps from the scheduler.
@@ -105,6 +124,8 @@ type Server struct {
 	EvalGCThreshold       time.Duration `hcl:"eval_gc_threshold"`
 	BatchEvalGCThreshold  time.Duration `hcl:"batch_eval_gc_threshold"`
 	DeploymentGCThreshold time.Duration `hcl:"deployment_gc_threshold"`
+	JobChildrenMax        int           `hcl:"job_children_max"` // finished ones that a periodic or parameterized job keeps; 0: all
+	JobChildrenTTL        time.Duration `hcl:"job_children_ttl"` // for how long; job_gc_threshold when 0
 
 	HeartbeatGrace         time.Duration `hcl:"heartbeat_grace"`
 	MinHeartbeatTTL        time.Duration `hcl:"min_heartbeat_ttl"`

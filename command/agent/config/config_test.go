@@ -48,7 +48,8 @@ func TestFull(t *testing.T) {
 	if c.Ports.HTTP != 5646 || c.Ports.RPC != 4647 || c.LogLevel != "WARN" || c.Region != "europe" {
 		t.Errorf("top level: %+v", c)
 	}
-	if c.Server.JobGCThreshold != 30*time.Minute || c.Server.JobMaxSourceSize != 2<<20 || c.Server.EvalGCThreshold != time.Hour {
+	if c.Server.JobGCThreshold != 30*time.Minute || c.Server.JobMaxSourceSize != 2<<20 || c.Server.EvalGCThreshold != time.Hour ||
+		c.Server.JobChildrenMax != 50 || c.Server.JobChildrenTTL != 48*time.Hour {
 		t.Errorf("server: %+v", c.Server)
 	}
 	if p := c.Server.DefaultSchedulerConfig.PreemptionConfig; !p.BatchSchedulerEnabled || !p.SystemSchedulerEnabled {
@@ -240,7 +241,7 @@ func FuzzParse(f *testing.F) {
 // effect or is refused. So `config validate` cannot promise what nothing does.
 func TestEffect(t *testing.T) {
 	var source strings.Builder
-	for _, pattern := range []string{"../*.go", "../listen/*.go", "../rest/*.go", "../monitor/*.go", "finish.go"} {
+	for _, pattern := range []string{"../*.go", "../listen/*.go", "../rest/*.go", "../monitor/*.go", "finish.go", "device.go", "network.go", "template.go", "artifact.go"} {
 		files, _ := filepath.Glob(pattern)
 		for _, f := range files {
 			if !strings.HasSuffix(f, "_test.go") {
@@ -286,10 +287,68 @@ func TestChrootEnvReachesTheDriver(t *testing.T) {
 	if err := c.Finish(); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]any{"chroot_env": map[string]any{"/bin": "/bin"}}, c.Plugins["exec"].Config); diff != "" {
-		t.Error(diff)
+	for _, driver := range []string{"exec", "java"} {
+		if diff := cmp.Diff(map[string]any{"chroot_env": map[string]any{"/bin": "/bin"}}, c.Plugins[driver].Config); diff != "" {
+			t.Error(driver, diff)
+		}
 	}
 	if len(c.Unused) != 1 || c.Unused[0].Key != "leave_on_terminate" {
 		t.Errorf("unused: %v", c.Unused)
+	}
+}
+
+func TestDevices(t *testing.T) {
+	c := Default()
+	err := c.Parse("a.hcl", []byte(`
+client {
+  enabled = true
+  reservable_cores = "0-1"
+  device "nvidia/gpu/a100" {
+    ids   = ["GPU-0", "GPU-1"]
+    paths = ["/dev/nvidiactl"]
+    env   = "NVIDIA_VISIBLE_DEVICES"
+    attributes     = { memory = "80 GiB" }
+    instance_paths = { "GPU-0" = ["/dev/nvidia0"] }
+  }
+}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := c.Client.DeviceConfigs()
+	if len(list) != 1 || list[0].Name != "nvidia/gpu/a100" || list[0].Attributes["memory"] != "80 GiB" || list[0].InstancePaths["GPU-0"][0] != "/dev/nvidia0" {
+		t.Errorf("%+v", list)
+	}
+	for text, want := range map[string]string{
+		`device "gpu" { ids = ["a"] }`: "VENDOR/TYPE/MODEL",
+		`device "a/b/c" { ids = ["a"] }` + "\n" + `device "a/b/c" { paths = ["/etc/x"] }`: "beneath /dev",
+		`reservable_cores = "3-1"`: "client.reservable_cores",
+		`reserved { cores = "x" }`: "client.reserved.cores",
+	} {
+		c := Dev()
+		err := c.Parse("a.hcl", []byte("client {\n"+text+"\n}\n"))
+		if err == nil {
+			err = c.Finish()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "a.hcl:") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestServersKeepToLoopback: nothing that looks like loopback leads elsewhere.
+func TestServersKeepToLoopback(t *testing.T) {
+	for server, want := range map[string]string{
+		"127.0.0.1:4647": "", "localhost": "", "[::1]:1": "", "127.9.9.9": "", "::ffff:127.0.0.1": "",
+		"10.0.0.1:4647": "not encrypted", "::": "not encrypted", "localhost.example.com:1": "not encrypted", "localhost:1:2": "not encrypted",
+		"127.0.0.1:4647@example.com": "not host:port", "unix:///tmp/socket": "not host:port", "localhost:0": "not host:port", "127.0.0.1:http": "not host:port",
+	} {
+		c := Default()
+		if err := c.Parse("c.hcl", []byte("data_dir = \"/tmp/x\"\nclient {\n enabled = true\n servers = [\""+server+"\"]\n}\n")); err != nil {
+			t.Fatal(err)
+		}
+		err := c.Finish()
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", server, err, want)
+		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/seraihq/serai/client/network"
 )
 
 // Default is the configuration before any file or flag.
@@ -28,11 +30,15 @@ func Default() *Agent {
 
 func defaultClient() Client {
 	return Client{
-		NodePool: "default", NoHostUUID: true,
+		NodePool: "default", NoHostUUID: true, EnforceEphemeralDisk: true,
 		MinDynamicPort: 20000, MaxDynamicPort: 32000,
+		Users:      Users{DynamicUserMin: 80000, DynamicUserMax: 89999},
+		BridgeName: network.DefaultBridge, BridgeSubnet: network.DefaultSubnet, BridgeHairpin: true, BridgeBlocked: network.Blocked(),
+		CNIPath: "/opt/cni/bin", CNIConfigDir: "/opt/cni/config",
 		MaxKillTimeout: 30 * time.Second, CgroupParent: "/serai",
 		GCInterval: time.Minute, GCParallelDestroys: 2,
 		GCDiskUsageThreshold: 80, GCInodeUsageThreshold: 70, GCMaxAllocs: 50,
+		Artifact:   defaultArtifact(),
 		ServerJoin: ServerJoin{RetryInterval: 30 * time.Second},
 	}
 }
@@ -42,6 +48,7 @@ func defaultServer() Server {
 		StartTimeout:    30 * time.Second,
 		NodeGCThreshold: 24 * time.Hour, JobGCInterval: 5 * time.Minute, JobGCThreshold: 4 * time.Hour,
 		EvalGCThreshold: time.Hour, BatchEvalGCThreshold: 24 * time.Hour, DeploymentGCThreshold: time.Hour,
+		JobChildrenMax: 1000,
 		HeartbeatGrace: 10 * time.Second, MinHeartbeatTTL: 10 * time.Second,
 		MaxHeartbeatsPerSecond: 50, FailoverHeartbeatTTL: 5 * time.Minute,
 		JobDefaultPriority: 50, JobMaxPriority: 100, JobMaxCount: 50000,

@@ -2,7 +2,10 @@ package config
 
 import (
 	"maps"
+	"net"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/seraihq/serai/internal/hclx"
 )
@@ -23,7 +26,7 @@ func (c *Agent) Finish() error {
 		v.address(a.key, *a.text)
 	}
 	fill(&c.Addresses.HTTP, c.BindAddr)
-	fill(&c.Addresses.RPC, c.BindAddr)
+	c.rpc()
 	fill(&c.Addresses.Serf, c.BindAddr)
 	if filepath.IsAbs(c.DataDir) {
 		fill(&c.Server.DataDir, filepath.Join(c.DataDir, "server"))
@@ -31,33 +34,68 @@ func (c *Agent) Finish() error {
 		fill(&c.Client.AllocDir, filepath.Join(c.DataDir, "alloc"))
 		fill(&c.Client.AllocMountsDir, filepath.Join(c.DataDir, "alloc_mounts"))
 		fill(&c.PluginDir, filepath.Join(c.DataDir, "plugins"))
+		c.pluginDefault("container", "image_dir", filepath.Join(c.DataDir, "images"))
 	}
 	c.chroot()
+	if own := c.Plugins["container"].Config; own != nil {
+		// docker runs tasks on the container driver where there is no engine, and then by that driver's rules.
+		c.pluginDefault("docker", "container", own)
+	}
 	v.check()
 	return v.problems.Sort().Err()
 }
 
-// chroot hands client.chroot_env to the driver that uses it, unless its plugin
+// defaultRPC is the port of servers for other agents.
+const defaultRPC = 4647
+
+// rpc fills in where servers are. What listens for agents keeps to loopback
+// until their connections are encrypted, wherever the rest listens.
+func (c *Agent) rpc() {
+	if !isLoopback(c.BindAddr) {
+		fill(&c.Addresses.RPC, "127.0.0.1")
+	}
+	fill(&c.Addresses.RPC, c.BindAddr)
+	servers := make([]string, len(c.Client.Servers))
+	for i, s := range c.Client.Servers {
+		if _, _, err := net.SplitHostPort(s); err != nil && s != "" {
+			s = net.JoinHostPort(strings.Trim(s, "[]"), strconv.Itoa(defaultRPC))
+		}
+		servers[i] = s
+	}
+	c.Client.Servers = servers
+}
+
+// chroot hands client.chroot_env to the drivers that use it, unless their plugin
 // block has its own.
 func (c *Agent) chroot() {
-	own := c.Plugins["exec"]
-	if _, ok := own.Config["chroot_env"]; ok || len(c.Client.ChrootEnv) == 0 {
+	if len(c.Client.ChrootEnv) == 0 {
 		return
 	}
 	env := map[string]any{}
 	for host, task := range c.Client.ChrootEnv {
 		env[host] = task
 	}
+	for _, driver := range []string{"exec", "java"} {
+		c.pluginDefault(driver, "chroot_env", env)
+	}
+}
+
+// pluginDefault sets an option of a plugin that its block does not set.
+func (c *Agent) pluginDefault(plugin, option string, value any) {
+	own := c.Plugins[plugin]
+	if _, ok := own.Config[option]; ok {
+		return
+	}
 	own.Config = maps.Clone(own.Config)
 	if own.Config == nil {
 		own.Config = map[string]any{}
 	}
-	own.Config["chroot_env"] = env
+	own.Config[option] = value
 	c.Plugins = maps.Clone(c.Plugins)
 	if c.Plugins == nil {
 		c.Plugins = map[string]Plugin{}
 	}
-	c.Plugins["exec"] = own
+	c.Plugins[plugin] = own
 }
 
 type address struct {
@@ -84,6 +122,9 @@ func (c *Agent) Warnings() []string {
 	var out []string
 	if c.Enabled() && !isLoopback(c.Addresses.HTTP) {
 		out = append(out, "the HTTP API listens on "+c.Addresses.HTTP+" without TLS and without access control: whoever reaches the port runs programs on this machine")
+	}
+	if c.Server.Enabled && !isLoopback(c.BindAddr) && isLoopback(c.Addresses.RPC) {
+		out = append(out, "the RPC port listens on "+c.Addresses.RPC+" only: agents on other machines cannot join until connections between agents are encrypted")
 	}
 	return out
 }

@@ -13,6 +13,8 @@ import (
 // Config is what New needs.
 type Config struct {
 	Address           string // host:port; port 0 takes a free one
+	For               string // what is listened for, in errors: "HTTP", "RPC"
+	HTTP2             bool   // HTTP/2 without encryption beside HTTP/1.1
 	Logger            *slog.Logger
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration
@@ -33,10 +35,10 @@ type Server struct {
 func Open(c Config) (*Server, error) {
 	l, err := net.Listen("tcp", c.Address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s for HTTP: %w; is another agent running?", c.Address, err)
+		return nil, fmt.Errorf("listen on %s for %s: %w; is another agent running?", c.Address, c.For, err)
 	}
 	base, cancel := context.WithCancel(context.Background())
-	return &Server{
+	s := &Server{
 		listener: Limit(l, c.MaxConnsPerClient),
 		grace:    c.Grace,
 		cancel:   cancel,
@@ -47,8 +49,30 @@ func Open(c Config) (*Server, error) {
 			BaseContext:       func(net.Listener) context.Context { return base },
 			ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 		},
-	}, nil
+	}
+	if c.HTTP2 {
+		s.http.Protocols = new(http.Protocols)
+		s.http.Protocols.SetHTTP1(true)
+		s.http.Protocols.SetUnencryptedHTTP2(true)
+		s.http.HTTP2 = &http.HTTP2Config{
+			SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: writeTimeout,
+			MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: connBuffer,
+		}
+	}
+	return s, nil
 }
+
+// Of a connection of HTTP/2.
+const (
+	// pingAfter is how long it is quiet before it is tested, pingTimeout how long
+	// the answer may take, and writeTimeout how long the other side may not read.
+	pingAfter    = 15 * time.Second
+	pingTimeout  = 10 * time.Second
+	writeTimeout = 30 * time.Second
+	// streamBuffer and connBuffer are how much may be on its way to a handler.
+	streamBuffer = 256 << 10
+	connBuffer   = 1 << 20
+)
 
 // Address is where the server listens.
 func (s *Server) Address() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) }

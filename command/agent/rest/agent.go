@@ -50,7 +50,10 @@ func (a *API) agentHandlers() {
 		return a.Server.Members(), nil
 	})
 	value(a, api.AgentServers, func(context.Context, *api.ListRequest) ([]string, error) {
-		if a.Server == nil {
+		switch {
+		case a.Servers != nil:
+			return a.Servers.Servers(), nil
+		case a.Server == nil:
 			return []string{}, nil
 		}
 		return a.Server.Peers(), nil

@@ -40,6 +40,15 @@ type Server interface {
 	IdentityKey() map[string]string
 	// Locate gives the node of an allocation.
 	Locate(allocID string) (nodeID string, ok bool)
+	// NodeAddress gives where a node's agent answers, host:port.
+	NodeAddress(nodeID string) (address string, ok bool)
+}
+
+// Servers are other agents that have a server, for an agent that has none.
+type Servers interface {
+	http.RoundTripper
+	// Servers lists their addresses.
+	Servers() []string
 }
 
 // Agent is what the API needs to know of the agent itself.
@@ -50,9 +59,11 @@ type Agent interface {
 	Reload() error
 }
 
-// Config is what New needs. Server or Client may be nil.
+// Config is what New needs. Server or Client may be nil; without Server there
+// are Servers.
 type Config struct {
 	Server    Server
+	Servers   Servers
 	Client    *client.Client
 	Agent     Agent
 	Logs      *monitor.Hub
@@ -75,6 +86,7 @@ const (
 type API struct {
 	Config
 	router  *api.Router
+	proxies proxies
 	values  map[*api.Endpoint]valueHandler
 	streams map[*api.Endpoint]streamHandler
 }
@@ -93,6 +105,7 @@ func New(c Config) *API {
 		values: map[*api.Endpoint]valueHandler{}, streams: map[*api.Endpoint]streamHandler{},
 	}
 	a.Logger = c.Logger.With("component", "http")
+	a.proxies = a.newProxies()
 	a.agentHandlers()
 	a.clientHandlers()
 	return a
@@ -145,11 +158,17 @@ func method(r *http.Request) string {
 
 func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) error {
 	op := match.Endpoint
+	if done, err := a.forward(w, r, match); done || err != nil {
+		return err
+	}
 	req := reflect.New(op.Request).Interface()
 	var body io.Reader
 	deadlines := http.NewResponseController(w)
 	if op.HasBody() && r.Body != nil {
-		body = listen.JSONDepth(r.Body, listen.MaxJSONDepth)
+		body = r.Body
+		if !op.RawBody() {
+			body = listen.JSONDepth(r.Body, listen.MaxJSONDepth)
+		}
 		_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout))
 	}
 	err := api.DecodeRequest(req, match.Value, r.URL.Query(), body)

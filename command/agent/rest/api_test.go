@@ -28,10 +28,11 @@ func (f *fakeServer) Answers(op *api.Endpoint) bool { return op != api.JobPlan.E
 func (f *fakeServer) Handle(_ context.Context, op *api.Endpoint, req any) (any, api.Meta, error) {
 	return f.handle(op, req)
 }
-func (f *fakeServer) Leader() string                 { return "127.0.0.1:4647" }
-func (f *fakeServer) IdentityKey() map[string]string { return nil }
-func (f *fakeServer) Peers() []string                { return []string{"127.0.0.1:4647"} }
-func (f *fakeServer) Members() api.ServerMembers     { return api.ServerMembers{ServerName: "s"} }
+func (f *fakeServer) Leader() string                    { return "127.0.0.1:4647" }
+func (f *fakeServer) NodeAddress(string) (string, bool) { return "", true }
+func (f *fakeServer) IdentityKey() map[string]string    { return nil }
+func (f *fakeServer) Peers() []string                   { return []string{"127.0.0.1:4647"} }
+func (f *fakeServer) Members() api.ServerMembers        { return api.ServerMembers{ServerName: "s"} }
 func (f *fakeServer) RaftConfiguration() (api.RaftConfiguration, error) {
 	return api.RaftConfiguration{}, nil
 }
@@ -134,8 +135,7 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/?x=1", "", 307, ""},
 		{"GET", "/ui/", "", 200, "web UI is not part of this binary"},
 		{"GET", "/v1/acl/tokens", "", 501, "access control (ACL): not there yet"},
-		{"PUT", "/v1/job/x/dispatch", "", 501, "dispatching parameterized jobs"},
-		{"PUT", "/v1/node/x/drain", "{}", 501, "draining nodes"},
+		{"PUT", "/v1/job/x/action", "", 501, "running actions"},
 		{"GET", "/v1/operator/license", "", 204, ""},
 		{"PUT", "/v1/job/x/plan", "{}", 501, "Job.Plan is not there yet"},
 		{"PUT", "/v1/namespace", `{"Name":"n"}`, 200, ""},
@@ -148,7 +148,7 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/v1/regions", "", 200, `["global"]`},
 		{"GET", "/v1/client/stats", "", 400, "runs no client"},
 		{"GET", "/v1/client/fs/ls/short", "", 400, "UUID must be 36 characters"},
-		{"GET", "/v1/client/fs/ls/00000000-0000-0000-0000-000000000000", "", 503, "on node n2"},
+		{"GET", "/v1/client/fs/ls/00000000-0000-0000-0000-000000000000", "", 503, "node n2 has told no address"},
 		{"PUT", "/v1/operator/snapshot", "junk", 400, "not a snapshot: 4 bytes"},
 		{"GET", "/v1/operator/snapshot", "", 200, "snap"},
 		{"GET", "/v1/metrics?format=prometheus", "", 400, "prometheus_metrics = true"},

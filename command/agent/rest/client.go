@@ -50,6 +50,30 @@ func (a *API) clientHandlers() {
 		}
 		return api.None{}, a.Client.Signal(ctx, req.ID, req.Task, req.Signal)
 	})
+	value(a, api.AllocSuspend, func(ctx context.Context, req *api.AllocTaskRequest) (api.None, error) {
+		if err := a.hasAlloc(req.ID); err != nil {
+			return api.None{}, err
+		}
+		return api.None{}, a.Client.Suspend(ctx, req.ID, req.Task)
+	})
+	value(a, api.AllocResume, func(ctx context.Context, req *api.AllocTaskRequest) (api.None, error) {
+		if err := a.hasAlloc(req.ID); err != nil {
+			return api.None{}, err
+		}
+		return api.None{}, a.Client.Resume(ctx, req.ID, req.Task)
+	})
+	value(a, api.AllocCheckpoint, func(ctx context.Context, req *api.AllocTaskRequest) (api.None, error) {
+		if err := a.hasAlloc(req.ID); err != nil {
+			return api.None{}, err
+		}
+		return api.None{}, a.Client.Checkpoint(ctx, req.ID, req.Task)
+	})
+	value(a, api.AllocRestore, func(ctx context.Context, req *api.AllocTaskRequest) (api.None, error) {
+		if err := a.hasAlloc(req.ID); err != nil {
+			return api.None{}, err
+		}
+		return api.None{}, a.Client.Restore(ctx, req.ID, req.Task)
+	})
 	value(a, api.AllocStats, func(ctx context.Context, req *api.AllocStatsRequest) (*api.AllocResourceUsage, error) {
 		if err := a.hasAlloc(req.ID); err != nil {
 			return nil, err
@@ -83,9 +107,11 @@ func (a *API) clientHandlers() {
 		}
 		return a.sendFile(w, r, req.ID, req.Path, req.Offset, req.Limit)
 	})
+	stream(a, api.AllocSnapshot, a.snapshot)
 	stream(a, api.FSStream, a.streamFile)
 	stream(a, api.FSLogs, a.logs)
 	stream(a, api.AllocExec, a.exec)
+	stream(a, api.JobActionRun, a.action)
 }
 
 func metaResponse(m client.NodeMeta) api.NodeMetaResponse {
@@ -144,6 +170,23 @@ func (a *API) sendFile(w http.ResponseWriter, r *http.Request, id, path string, 
 	defer file.Close()
 	asFile(w.Header(), "text/plain; charset=utf-8")
 	_, _ = io.Copy(w, file) // an error now is the reader's going away
+	return nil
+}
+
+// snapshot sends an allocation's ephemeral disk. An archive that cannot be
+// finished is broken off, so that nobody takes it for whole.
+func (a *API) snapshot(w http.ResponseWriter, r *http.Request, req *api.AllocSnapshotRequest) error {
+	if err := a.hasAlloc(req.ID); err != nil {
+		return err
+	}
+	write, err := a.Client.Snapshot(r.Context(), req.ID, req.Wait.Std())
+	if err != nil {
+		return err
+	}
+	asFile(w.Header(), "application/x-tar")
+	if err := write(w); err != nil {
+		panic(http.ErrAbortHandler)
+	}
 	return nil
 }
 

@@ -25,9 +25,46 @@ const (
 	closeReason = 120
 )
 
-// exec runs a command in a task over a WebSocket. Errors are told in the close
-// frame, as every client expects.
+// order is what a session runs, once it is known to be right.
+type order struct {
+	alloc, task string
+	command     []string
+}
+
+// exec runs a command in a task over a WebSocket.
 func (a *API) exec(w http.ResponseWriter, r *http.Request, req *api.AllocExecRequest) error {
+	return a.session(w, r, req.TTY, req.WSHandshake, func() (order, error) {
+		o := order{alloc: req.ID, task: req.Task}
+		if err := json.Unmarshal([]byte(req.Command), &o.command); err != nil {
+			return o, api.Errorf(api.ErrInvalid, "command must be a JSON array of strings: %v", err)
+		}
+		if len(o.command) == 0 || o.command[0] == "" {
+			return o, api.Errorf(api.ErrInvalid, "command is empty")
+		}
+		return o, a.hasAlloc(req.ID)
+	})
+}
+
+// action runs one of a job's actions as exec runs a command.
+func (a *API) action(w http.ResponseWriter, r *http.Request, req *api.JobActionRequest) error {
+	return a.session(w, r, req.TTY, req.WSHandshake, func() (order, error) {
+		if err := a.hasAlloc(req.AllocID); err != nil {
+			return order{}, err
+		}
+		namespace := req.Namespace
+		if namespace == "" {
+			namespace = api.DefaultNamespace
+		}
+		task, command, err := a.Client.Action(r.Context(), client.ActionRequest{
+			AllocID: req.AllocID, Namespace: namespace, JobID: req.ID, Group: req.Group, Task: req.Task, Action: req.Action,
+		})
+		return order{alloc: req.AllocID, task: task, command: command}, err
+	})
+}
+
+// session runs what find gives over a WebSocket. Errors are told in the close
+// frame, as every client expects.
+func (a *API) session(w http.ResponseWriter, r *http.Request, tty, handshake bool, find func() (order, error)) error {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // package listen has checked the Origin
 	})
@@ -39,8 +76,8 @@ func (a *API) exec(w http.ResponseWriter, r *http.Request, req *api.AllocExecReq
 	// last message.
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	s := &execSession{conn: conn}
-	code, err := s.run(ctx, cancel, a, req)
+	s := &execSession{conn: conn, tty: tty, handshake: handshake}
+	code, err := s.run(ctx, cancel, a, find)
 	if err != nil {
 		status := websocket.StatusPolicyViolation
 		if api.Status(err) == http.StatusInternalServerError {
@@ -56,14 +93,16 @@ func (a *API) exec(w http.ResponseWriter, r *http.Request, req *api.AllocExecReq
 }
 
 type execSession struct {
-	conn *websocket.Conn
-	ctx  context.Context
-	mu   sync.Mutex // one message at a time
+	conn      *websocket.Conn
+	tty       bool
+	handshake bool
+	ctx       context.Context
+	mu        sync.Mutex // one message at a time
 }
 
 // run runs the command; cancel ends its context when the client goes away.
-func (s *execSession) run(ctx context.Context, cancel context.CancelFunc, a *API, req *api.AllocExecRequest) (int, error) {
-	if req.WSHandshake {
+func (s *execSession) run(ctx context.Context, cancel context.CancelFunc, a *API, find func() (order, error)) (int, error) {
+	if s.handshake {
 		var hello api.ExecHandshake
 		if err := wsjson.Read(ctx, s.conn, &hello); err != nil {
 			return 0, api.Errorf(api.ErrInvalid, "handshake: %v", err)
@@ -72,14 +111,8 @@ func (s *execSession) run(ctx context.Context, cancel context.CancelFunc, a *API
 			return 0, api.Errorf(api.ErrInvalid, "handshake: version %d is not known, send 1", hello.Version)
 		}
 	}
-	var command []string
-	if err := json.Unmarshal([]byte(req.Command), &command); err != nil {
-		return 0, api.Errorf(api.ErrInvalid, "command must be a JSON array of strings: %v", err)
-	}
-	if len(command) == 0 || command[0] == "" {
-		return 0, api.Errorf(api.ErrInvalid, "command is empty")
-	}
-	if err := a.hasAlloc(req.ID); err != nil {
+	o, err := find()
+	if err != nil {
 		return 0, err
 	}
 	s.ctx = ctx
@@ -87,12 +120,12 @@ func (s *execSession) run(ctx context.Context, cancel context.CancelFunc, a *API
 	resize := make(chan drivers.TerminalSize, 1)
 	go s.read(ctx, cancel, stdinWriter, resize) // ends with the connection
 	code, err := a.Client.Exec(ctx, client.ExecRequest{
-		AllocID: req.ID, Task: req.Task, Command: command, TTY: req.TTY,
+		AllocID: o.alloc, Task: o.task, Command: o.command, TTY: s.tty,
 		Stdin: stdin, Stdout: s.writer(true), Stderr: s.writer(false), Resize: resize,
 	})
 	_ = stdin.Close()
 	if err == nil {
-		err = s.closeStreams(req.TTY)
+		err = s.closeStreams(s.tty)
 	}
 	return code, err
 }

@@ -97,10 +97,10 @@ func TestNomadClientJobs(t *testing.T) {
 	if g := status.TaskGroups["g"]; g.Desired != 3 || g.Events[0].Message != "because" || g.Events[0].Meta["by"] != "test" {
 		t.Errorf("scale status: %+v", g)
 	}
-	if dep, _, err := n.Jobs().LatestDeployment("web", nil); err != nil || dep != nil {
-		t.Errorf("deployment: %v %v", dep, err)
+	if dep, _, err := n.Jobs().LatestDeployment("web", nil); err != nil || dep == nil || dep.Status != "running" || dep.TaskGroups["g"] == nil {
+		t.Errorf("deployment: %+v %v", dep, err)
 	}
-	if all, _, err := n.Jobs().Deployments("web", true, nil); err != nil || len(all) != 0 {
+	if all, _, err := n.Jobs().Deployments("web", true, nil); err != nil || len(all) == 0 {
 		t.Errorf("deployments: %v %v", all, err)
 	}
 	if _, _, err := n.Jobs().Deregister("web", true, nil); err != nil {

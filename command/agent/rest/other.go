@@ -60,7 +60,6 @@ var unbuilt = []struct{ prefix, what string }{
 	{"/v1/var/", "variables"},
 	{"/v1/services", "service discovery"},
 	{"/v1/service/", "service discovery"},
-	{"/v1/deployment/", "acting on deployments"},
 	{"/v1/agent/join", "joining servers"},
 	{"/v1/agent/force-leave", "joining servers"},
 	{"/v1/agent/keyring", "gossip keys"},
@@ -80,15 +79,10 @@ var unbuilt = []struct{ prefix, what string }{
 
 // unbuiltOf lists further paths by what follows the object's ID.
 var unbuiltOf = []struct{ area, suffix, what string }{
-	{"/v1/job/", "/dispatch", "dispatching parameterized jobs"},
-	{"/v1/job/", "/dispatch/payload", "dispatching parameterized jobs"},
-	{"/v1/job/", "/periodic/force", "periodic jobs"},
 	{"/v1/job/", "/action", "running actions"},
-	{"/v1/node/", "/drain", "draining nodes"},
 	{"/v1/allocation/", "/services", "service discovery"},
 	{"/v1/allocation/", "/checks", "health checks"},
 	{"/v1/client/allocation/", "/checks", "health checks"},
-	{"/v1/client/allocation/", "/snapshot", "moving of ephemeral disks"},
 	{"/v1/client/allocation/", "/pause", "pausing tasks"},
 }
 
@@ -128,6 +122,10 @@ func (a *API) unknown(w http.ResponseWriter, r *http.Request, path string) {
 
 // keys gives the public keys by which identities are checked.
 func (a *API) keys(w http.ResponseWriter, r *http.Request) {
+	if a.Servers != nil {
+		a.toServer(w, r)
+		return
+	}
 	if err := a.needServer(); err != nil {
 		a.fail(w, r, err)
 		return

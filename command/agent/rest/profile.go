@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
 	"strconv"
@@ -39,6 +40,9 @@ func (a *API) profile(w http.ResponseWriter, r *http.Request, name string) {
 		if p == nil {
 			http.Error(w, "unknown profile; there are profile, trace, heap, allocs, goroutine, block, mutex and threadcreate", http.StatusNotFound)
 			return
+		}
+		if collect, _ := strconv.ParseBool(r.URL.Query().Get("gc")); collect {
+			runtime.GC() // what is garbage does not count
 		}
 		debug, _ := strconv.Atoi(r.URL.Query().Get("debug"))
 		if debug > 0 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,6 +66,21 @@ func ForTask(root, path string, uid, gid int) (*os.File, error) {
 	if err := unix.SetNonblock(int(f.Fd()), false); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("output pipe %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// Silence is an input on which nothing ever comes and which does not end: a pipe without a name whose holder could write to it.
+func Silence() (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	defer w.Close()
+	f, err := os.OpenFile("/proc/self/fd/"+strconv.Itoa(int(r.Fd())), os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("input that stays open: %w", err)
 	}
 	return f, nil
 }

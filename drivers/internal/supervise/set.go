@@ -13,10 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seraihq/serai/drivers"
-	"github.com/seraihq/serai/drivers/internal/cgroup"
+	"github.com/seraihq/serai/drivers/internal/events"
 	"github.com/seraihq/serai/drivers/internal/process"
 	"github.com/seraihq/serai/drivers/internal/signals"
 	"github.com/seraihq/serai/drivers/internal/tasktable"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // handleVersion is the version of State.
@@ -32,7 +33,7 @@ type Set struct {
 	tasks  tasktable.Table[*Task]
 	tidied sync.Once
 	layout func() (*cgroup.Layout, error)
-	events events
+	events events.Feed
 }
 
 // NewSet returns an empty Set. It looks at the machine when first asked for Layout.
@@ -232,8 +233,8 @@ func (s *Set) sweep(ctx context.Context, id string) error {
 
 // Events implements drivers.EventSource.
 func (s *Set) Events(ctx context.Context) (<-chan drivers.TaskEvent, error) {
-	return s.events.listen(ctx), nil
+	return s.events.Listen(ctx), nil
 }
 
 // Tell tells listeners about a task.
-func (s *Set) Tell(t *drivers.TaskConfig, message string) { s.events.tell(t, message) }
+func (s *Set) Tell(t *drivers.TaskConfig, message string) { s.events.Tell(t, message) }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/drivers"
-	"github.com/seraihq/serai/drivers/internal/cgroup"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // minInterval keeps a careless caller from measuring all the time.
@@ -27,9 +27,10 @@ func (s *Set) Stats(ctx context.Context, id string, interval time.Duration) (<-c
 		defer close(out)
 		tick := time.NewTicker(max(interval, minInterval))
 		defer tick.Stop()
-		var last sample
+		last := t.lastLook(time.Now())
 		for {
 			now := sample{at: time.Now(), usage: t.State.Group.Usage()}
+			t.keepLook(now)
 			select {
 			case out <- now.since(last):
 			case <-t.done:
@@ -48,6 +49,32 @@ func (s *Set) Stats(ctx context.Context, id string, interval time.Duration) (<-c
 		}
 	}()
 	return out, nil
+}
+
+// MeasuresAtOnce says that the first measurement has percentages too; see drivers.MeasuresAtOnce.
+func (s *Set) MeasuresAtOnce() bool { return true }
+
+// looks are the last two looks at a task, at least minInterval apart.
+type looks struct{ earlier, last sample }
+
+// lastLook is a look at the task long enough before now to compare with, or its start, when it had used nothing.
+func (t *Task) lastLook(now time.Time) sample {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range []sample{t.looks.last, t.looks.earlier} {
+		if !s.at.IsZero() && now.Sub(s.at) >= minInterval {
+			return s
+		}
+	}
+	return sample{at: t.State.Started}
+}
+
+func (t *Task) keepLook(now sample) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.at.Sub(t.looks.last.at) >= minInterval {
+		t.looks.earlier, t.looks.last = t.looks.last, now
+	}
 }
 
 type sample struct {
@@ -80,13 +107,13 @@ func (s sample) since(last sample) drivers.ResourceUsage {
 		out.CPU.Percent = percent(u.CPU - last.usage.CPU)
 		out.CPU.UserPercent = percent(u.User - last.usage.User)
 		out.CPU.SystemPercent = percent(u.System - last.usage.System)
-		out.CPU.TotalTicks = out.CPU.Percent / 100 * coreMHz()
+		out.CPU.TotalTicks = out.CPU.Percent / 100 * CoreMHz()
 	}
 	return out
 }
 
-// coreMHz is the speed of a core: the highest that the first can be clocked at, or its present one.
-var coreMHz = sync.OnceValue(func() float64 {
+// CoreMHz is the speed of a core: the highest that the first can be clocked at, or its present one.
+var CoreMHz = sync.OnceValue(func() float64 {
 	if b, err := os.ReadFile("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq"); err == nil {
 		if khz, err := strconv.ParseFloat(strings.TrimSpace(string(b)), 64); err == nil {
 			return khz / 1000

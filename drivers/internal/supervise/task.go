@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seraihq/serai/drivers"
-	"github.com/seraihq/serai/drivers/internal/cgroup"
 	"github.com/seraihq/serai/drivers/internal/process"
 	"github.com/seraihq/serai/drivers/internal/stdio"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // killPatience is how long the kernel is given to end processes that were sent SIGKILL.
@@ -49,6 +49,7 @@ type Task struct {
 	mu        sync.Mutex
 	completed time.Time
 	result    drivers.ExitResult
+	looks     looks
 }
 
 // Running is whether the task's main process has not ended yet.
@@ -132,6 +133,11 @@ func (t *Task) Signal(sig unix.Signal) error {
 
 // stop signals the main process, gives it timeout, and then kills the whole group.
 func (t *Task) stop(ctx context.Context, timeout time.Duration, sig unix.Signal) error {
+	if t.Suspended() { // it could not hear the signal
+		if err := t.State.Group.Thaw(); err != nil {
+			timeout = 0
+		}
+	}
 	if err := t.process.Signal(sig); err != nil && t.Running() && !errors.Is(err, process.ErrGone) {
 		timeout = 0
 	}

@@ -15,9 +15,20 @@ type Credentials struct {
 	Groups   []uint32
 	// Name and Home are empty for a number that nobody has.
 	Name, Home string
+	// Dynamic: the agent has handed the number out, and no entry stands for it.
+	Dynamic bool
 }
 
-// Lookup reads "name", "1000" or "1000:1000". Numbers that are negative, do not fit 31 bits or are not written plainly are refused, and so is
+// Entries are lines for a task's password and group files, so that programs find a dynamic user a name; empty for others.
+func (c Credentials) Entries() (passwd, group string) {
+	if !c.Dynamic {
+		return "", ""
+	}
+	name := dynamicPrefix + strconv.FormatUint(uint64(c.UID), 10)
+	return fmt.Sprintf("%s:x:%d:%d::/local:/usr/sbin/nologin\n", name, c.UID, c.GID), fmt.Sprintf("%s:x:%d:\n", name, c.GID)
+}
+
+// Lookup reads "name", "1000", "1000:1000" or "nomad-80001", a user that the agent has handed out. Numbers that are negative, do not fit 31 bits or are not written plainly are refused, and so is
 // what has white space or control characters: such a name never means what it seems to.
 func Lookup(spec string) (Credentials, error) {
 	if spec == "" || strings.ContainsFunc(spec, func(r rune) bool { return r <= ' ' || r == 0x7f || r > '~' }) {
@@ -50,11 +61,18 @@ func byName(name string) (Credentials, error) {
 		return fromEntry(u)
 	}
 	u, err := user.Lookup(name)
-	if err != nil {
-		return Credentials{}, fmt.Errorf("user %q does not exist on this node", name)
+	if err == nil {
+		return fromEntry(u)
 	}
-	return fromEntry(u)
+	if digits, ok := strings.CutPrefix(name, dynamicPrefix); ok && looksNumeric(digits) {
+		id, err := number("user", digits)
+		return Credentials{UID: id, GID: id, Dynamic: err == nil}, err
+	}
+	return Credentials{}, fmt.Errorf("user %q does not exist on this node", name)
 }
+
+// dynamicPrefix is what the agent puts before the number of a user that it hands out.
+const dynamicPrefix = "nomad-"
 
 func fromEntry(u *user.User) (Credentials, error) {
 	uid, err := number("user", u.Uid)

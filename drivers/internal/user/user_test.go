@@ -31,3 +31,21 @@ func TestRanges(t *testing.T) {
 		t.Error("a denied group was allowed")
 	}
 }
+
+func TestDynamic(t *testing.T) {
+	c, err := Lookup("nomad-80001")
+	if err != nil || c.UID != 80001 || c.GID != 80001 || !c.Dynamic {
+		t.Errorf("%+v %v", c, err)
+	}
+	if passwd, group := c.Entries(); passwd != "nomad-80001:x:80001:80001::/local:/usr/sbin/nologin\n" || group != "nomad-80001:x:80001:\n" {
+		t.Errorf("%q %q", passwd, group)
+	}
+	for _, bad := range []string{"nomad-", "nomad--1", "nomad-4294967296", "nomad-1x"} {
+		if c, err := Lookup(bad); err == nil {
+			t.Errorf("%q is %+v", bad, c)
+		}
+	}
+	if passwd, _ := (Credentials{UID: 1}).Entries(); passwd != "" {
+		t.Errorf("%q", passwd)
+	}
+}

@@ -41,8 +41,9 @@ type Change struct {
 	table anyTable
 }
 
-// Commit is everything that one transaction changed, in the order in which it
-// did, and the view after it.
+// Commit is everything that one log entry changed, in the order in which it
+// did, and a view after it: entries that were applied in one transaction share
+// the view after the last.
 type Commit struct {
 	Index   uint64
 	View    *View
@@ -104,7 +105,7 @@ func (f *feed) publish(s *Store, v *View, changes []Change) {
 		return
 	}
 	for sub := range f.subs {
-		sub.push(Commit{Index: v.index, View: v, Changes: sub.wanted(changes)})
+		sub.push(v, sub.wanted(changes))
 	}
 }
 
@@ -122,32 +123,52 @@ func (s *Subscription) wanted(changes []Change) []Change {
 	if s.tables == nil {
 		return changes
 	}
-	var out []Change
-	for _, c := range changes {
-		if s.tables[c.Table] {
-			out = append(out, c)
+	n := 0
+	for i := range changes {
+		if s.tables[changes[i].Table] {
+			n++
+		}
+	}
+	if n == 0 || n == len(changes) {
+		return changes[:n]
+	}
+	out := make([]Change, 0, n)
+	for i := range changes {
+		if s.tables[changes[i].Table] {
+			out = append(out, changes[i])
 		}
 	}
 	return out
 }
 
-// push adds a commit; the caller holds the feed's lock.
-func (s *Subscription) push(c Commit) {
-	if len(c.Changes) == 0 {
+// push adds the changes of a transaction, those of each log entry as a commit.
+// All of them appear at once, for the view is that after the last. The caller
+// holds the feed's lock.
+func (s *Subscription) push(v *View, changes []Change) {
+	if len(changes) == 0 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
-		return
+	for len(changes) > 0 && s.err == nil {
+		n := 1
+		for n < len(changes) && changes[n].Index == changes[0].Index {
+			n++
+		}
+		s.add(Commit{Index: changes[0].Index, View: v, Changes: changes[:n:n]})
+		changes = changes[n:]
 	}
+	s.notify()
+}
+
+// add puts a commit into the ring; the caller holds s.mu.
+func (s *Subscription) add(c Commit) {
 	if s.count == len(s.ring) {
 		s.fail(ErrGap)
 		return
 	}
 	s.ring[(s.head+s.count)%len(s.ring)] = c
 	s.count++
-	s.notify()
 }
 
 func (s *Subscription) end(err error) {

@@ -69,6 +69,7 @@ type Tx struct {
 	datas   []any
 	dirty   []bool
 	changes []Change
+	began   int // how many changes there were when the entry began
 	done    bool
 }
 
@@ -83,6 +84,14 @@ func (s *Store) Begin(index uint64) *Tx {
 		dirty: make([]bool, len(base.datas)),
 	}
 }
+
+// Next goes on with the log entry of a higher index in the same transaction.
+// Whoever follows the changes gets those of each entry as a commit of its own;
+// the view is that after the last of them.
+func (tx *Tx) Next(index uint64) { tx.index, tx.began = index, len(tx.changes) }
+
+// Changed says whether the entry has changed anything yet.
+func (tx *Tx) Changed() bool { return len(tx.changes) > tx.began }
 
 // Index returns the index of the log entry being applied.
 func (tx *Tx) Index() uint64 { return tx.index }

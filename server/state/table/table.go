@@ -43,6 +43,7 @@ type data[K comparable, V comparable] struct {
 	rows    tree[row[K, V]]
 	indexes []any // *tree of the index at the same position
 	index   uint64
+	entry   uint64 // the log entry that last wrote here, whatever SetIndex said
 }
 
 // Add creates a table in a store that holds no data yet. All tables and
@@ -178,9 +179,12 @@ func (t *Table[K, V]) writable(tx *Tx) *data[K, V] {
 	}
 	d := tx.datas[t.pos].(*data[K, V])
 	if tx.dirty[t.pos] {
+		if d.entry != tx.index {
+			d.entry, d.index = tx.index, tx.index
+		}
 		return d
 	}
-	c := &data[K, V]{rows: d.rows.copy(), index: tx.index, indexes: make([]any, len(d.indexes))}
+	c := &data[K, V]{rows: d.rows.copy(), index: tx.index, entry: tx.index, indexes: make([]any, len(d.indexes))}
 	for i, ix := range t.indexes {
 		c.indexes[i] = ix.copy(d.indexes[i])
 	}

@@ -375,6 +375,43 @@ func TestFeed(t *testing.T) {
 	}
 }
 
+// Entries that share a transaction arrive one by one, with the view after all.
+func TestFeedOfSeveralEntries(t *testing.T) {
+	f := newFixture()
+	_, sub := f.store.Subscribe(8, "items")
+	defer sub.Close()
+	tx := f.store.Begin(2)
+	f.items.Put(tx, &item{id: "a"})
+	tx.Next(3)
+	if tx.Changed() {
+		t.Error("changed before it did anything")
+	}
+	f.other.Put(tx, &item{id: "o"})
+	if !tx.Changed() {
+		t.Error("not changed")
+	}
+	tx.Next(4)
+	f.items.Put(tx, &item{id: "b"})
+	f.items.Put(tx, &item{id: "a", group: "x"})
+	tx.Next(5)
+	v := tx.Commit()
+	if v.Index() != 5 || f.items.Index(v) != 4 || f.other.Index(v) != 3 {
+		t.Errorf("view %d, items %d, others %d", v.Index(), f.items.Index(v), f.other.Index(v))
+	}
+	for _, want := range []struct {
+		index   uint64
+		changes int
+	}{{2, 1}, {4, 2}} {
+		c, ok, err := sub.Try()
+		if !ok || err != nil || c.Index != want.index || len(c.Changes) != want.changes || c.View.Index() != 5 {
+			t.Errorf("commit %+v, %v, %v; want %+v", c, ok, err, want)
+		}
+	}
+	if _, ok, _ := sub.Try(); ok {
+		t.Error("one too many")
+	}
+}
+
 func TestSwap(t *testing.T) {
 	f, fresh := newFixture(), newFixture()
 	f.put(3, &item{id: "old"})

@@ -15,8 +15,13 @@ type tree[T any] struct {
 	t *btree.BTreeG[T]
 }
 
+// degree is small, because every commit copies the nodes on the way to what it
+// changes: at the library's 32, a job that was registered left 72 KB of garbage,
+// at 8 it leaves 37.
+const degree = 8
+
 func newTree[T any](less func(a, b T) bool) tree[T] {
-	return tree[T]{btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})}
+	return tree[T]{btree.NewBTreeGOptions(less, btree.Options{NoLocks: true, Degree: degree})}
 }
 
 func (t tree[T]) copy() tree[T]            { return tree[T]{t.t.IsoCopy()} }

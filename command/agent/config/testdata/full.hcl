@@ -13,6 +13,8 @@ server {
   bootstrap_expect = 1
   job_gc_threshold = "30m"
   job_max_source_size = "2M"
+  job_children_max = 50
+  job_children_ttl = "48h"
   raft_protocol    = 3
   default_scheduler_config {
     scheduler_algorithm = "spread"

@@ -3,4 +3,4 @@
 set -eu
 cd "$(dirname "$0")"
 protoc -I . --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative \
-	hclspec/hclspec.proto shared/shared.proto base/base.proto driver/driver.proto
+	hclspec/hclspec.proto shared/shared.proto base/base.proto driver/driver.proto ability/ability.proto

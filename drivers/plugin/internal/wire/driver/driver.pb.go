@@ -226,25 +226,23 @@ func (DriverCapabilities_FSIsolation) EnumDescriptor() ([]byte, []int) {
 	return file_driver_driver_proto_rawDescGZIP(), []int{36, 0}
 }
 
+// A driver that says nothing takes mounts.
 type DriverCapabilities_MountConfigs int32
 
 const (
-	DriverCapabilities_UNKNOWN_MOUNTS DriverCapabilities_MountConfigs = 0
-	DriverCapabilities_ANY_MOUNTS     DriverCapabilities_MountConfigs = 1
-	DriverCapabilities_NO_MOUNTS      DriverCapabilities_MountConfigs = 2
+	DriverCapabilities_ANY_MOUNTS DriverCapabilities_MountConfigs = 0
+	DriverCapabilities_NO_MOUNTS  DriverCapabilities_MountConfigs = 1
 )
 
 // Enum value maps for DriverCapabilities_MountConfigs.
 var (
 	DriverCapabilities_MountConfigs_name = map[int32]string{
-		0: "UNKNOWN_MOUNTS",
-		1: "ANY_MOUNTS",
-		2: "NO_MOUNTS",
+		0: "ANY_MOUNTS",
+		1: "NO_MOUNTS",
 	}
 	DriverCapabilities_MountConfigs_value = map[string]int32{
-		"UNKNOWN_MOUNTS": 0,
-		"ANY_MOUNTS":     1,
-		"NO_MOUNTS":      2,
+		"ANY_MOUNTS": 0,
+		"NO_MOUNTS":  1,
 	}
 )
 
@@ -2251,7 +2249,7 @@ func (x *DriverCapabilities) GetMountConfigs() DriverCapabilities_MountConfigs {
 	if x != nil {
 		return x.MountConfigs
 	}
-	return DriverCapabilities_UNKNOWN_MOUNTS
+	return DriverCapabilities_ANY_MOUNTS
 }
 
 func (x *DriverCapabilities) GetDisableLogCollection() bool {
@@ -4118,7 +4116,7 @@ const file_driver_driver_proto_rawDesc = "" +
 	"\x15DestroyNetworkRequest\x12\x19\n" +
 	"\balloc_id\x18\x01 \x01(\tR\aallocId\x12b\n" +
 	"\x0eisolation_spec\x18\x02 \x01(\v2;.hashicorp.nomad.plugins.drivers.proto.NetworkIsolationSpecR\risolationSpec\"\x18\n" +
-	"\x16DestroyNetworkResponse\"\xce\x05\n" +
+	"\x16DestroyNetworkResponse\"\xba\x05\n" +
 	"\x12DriverCapabilities\x12!\n" +
 	"\fsend_signals\x18\x01 \x01(\bR\vsendSignals\x12\x12\n" +
 	"\x04exec\x18\x02 \x01(\bR\x04exec\x12h\n" +
@@ -4134,12 +4132,11 @@ const file_driver_driver_proto_rawDesc = "" +
 	"\x06CHROOT\x10\x01\x12\t\n" +
 	"\x05IMAGE\x10\x02\x12\n" +
 	"\n" +
-	"\x06UNVEIL\x10\x03\"A\n" +
-	"\fMountConfigs\x12\x12\n" +
-	"\x0eUNKNOWN_MOUNTS\x10\x00\x12\x0e\n" +
+	"\x06UNVEIL\x10\x03\"-\n" +
+	"\fMountConfigs\x12\x0e\n" +
 	"\n" +
-	"ANY_MOUNTS\x10\x01\x12\r\n" +
-	"\tNO_MOUNTS\x10\x02J\x04\b\a\x10\b\"\xc3\x03\n" +
+	"ANY_MOUNTS\x10\x00\x12\r\n" +
+	"\tNO_MOUNTS\x10\x01J\x04\b\a\x10\b\"\xc3\x03\n" +
 	"\x14NetworkIsolationSpec\x12d\n" +
 	"\x04mode\x18\x01 \x01(\x0e2P.hashicorp.nomad.plugins.drivers.proto.NetworkIsolationSpec.NetworkIsolationModeR\x04mode\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12_\n" +

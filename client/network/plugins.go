@@ -1,0 +1,114 @@
+package network
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/seraihq/serai/client/network/cni"
+	"github.com/seraihq/serai/drivers"
+)
+
+// call is how plugins are called for a pod.
+func (m *Manager) call(r *Record, ns namespace) cni.Call {
+	c := cni.Call{
+		Config: r.CNI.Config, Container: r.AllocID, Interface: Interface, Args: r.CNI.Args,
+		Path: r.CNI.Path, Cache: filepath.Join(m.set.Dir, "cni"),
+	}
+	if _, there := ns.inode(); there {
+		c.Namespace = ns.path
+	}
+	for _, p := range r.Ports {
+		for _, proto := range []string{"tcp", "udp"} {
+			c.Ports = append(c.Ports, cni.Port{Host: int(p.Host), Inside: int(p.Inside), Protocol: proto, IP: p.HostIP.String()})
+		}
+	}
+	return c
+}
+
+// buildPlugins lets plugins connect a pod, unless it is connected.
+func (m *Manager) buildPlugins(ctx context.Context, p *pod, r *Record, ns namespace, fresh bool) (*Record, error) {
+	if err := ns.within(loopbackHere); err != nil {
+		return r, err
+	}
+	if !fresh && r.CNI.Interface != "" && m.pluginsStand(r, ns) {
+		if !m.routed(p) {
+			m.route(p, true)
+			return r, m.tables.apply(ctx)
+		}
+		return r, nil
+	}
+	if len(r.CNI.Config) > 0 { // of an earlier try, or of a namespace that is no more
+		if err := m.dismantlePlugins(ctx, r); err != nil {
+			m.logger.Warn("what network plugins made earlier is not removed", "alloc_id", r.AllocID, "err", err)
+		}
+	}
+	config, err := cni.Load(m.set.CNIDir, strings.TrimPrefix(r.Mode, modeCNI))
+	if err != nil {
+		return r, err
+	}
+	r = r.clone()
+	r.CNI.Config, r.CNI.Path, r.CNI.Interface = config, filepath.SplitList(m.set.CNIPath), ""
+	if err := m.keep(p, r); err != nil {
+		return r, err
+	}
+	m.at("plugins")
+	made, err := cni.Add(ctx, m.call(r, ns))
+	if err != nil {
+		return r, err
+	}
+	m.at("plugged")
+	r = r.clone()
+	r.Address, r.AddressIPv6, r.CNI.Interface = made.Address, made.AddressIPv6, made.Interface
+	if len(made.Servers) > 0 {
+		r.CNI.DNS = &drivers.DNS{Servers: made.Servers, Searches: made.Searches, Options: made.Options}
+	}
+	if err := m.keep(p, r); err != nil {
+		return r, err
+	}
+	m.route(p, true)
+	return r, m.tables.apply(ctx)
+}
+
+// pluginsStand says whether the pod still has what the plugins gave it.
+func (m *Manager) pluginsStand(r *Record, ns namespace) bool {
+	stands := false
+	_ = ns.within(func() error {
+		h, err := handle()
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		l, err := lookup(h, r.CNI.Interface)
+		if err != nil || l == nil {
+			return err
+		}
+		stands = !r.Address.IsValid() || hasAddress(h, l, r)
+		return nil
+	})
+	return stands
+}
+
+func hasAddress(h *netlink.Handle, l netlink.Link, r *Record) bool {
+	have, err := h.AddrList(l, unix.AF_UNSPEC)
+	if err != nil {
+		return false
+	}
+	for _, a := range have {
+		if p, ok := prefix(a.IPNet); ok && p.Addr() == r.Address {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Manager) dismantlePlugins(ctx context.Context, r *Record) error {
+	if err := cni.Del(ctx, m.call(r, m.namespaceOf(r))); err != nil {
+		return fmt.Errorf("remove: %w", err)
+	}
+	return nil
+}

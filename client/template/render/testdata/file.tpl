@@ -1,0 +1,6 @@
+{{ with file "local/list.json" | parseJSON }}{{ range .servers }}server {{ .name }}:{{ .port }}
+{{ end }}{{ end -}}
+=====
+{{ file "local/none" }}
+=====
+[{{ file "" }}]

@@ -1,0 +1,57 @@
+package agent
+
+import (
+	"context"
+	"runtime"
+	"testing"
+)
+
+func TestMemoryFollowsTheLoad(t *testing.T) {
+	const live = 100 << 20
+	m := &memory{}
+	allocated := uint64(0)
+	for i, look := range []struct {
+		fresh   uint64
+		percent int
+		shrink  bool
+	}{
+		{50 << 20, 384, false}, // starting
+		{1 << 20, 384, false},
+		{1 << 20, quietPercent, true}, // quiet for the second time
+		{2 << 20, quietPercent, false},
+		{80 << 20, 384, false}, // busy at once
+		{1 << 20, 384, false},
+		{80 << 20, 384, false}, // the pause was too short
+		{0, 384, false},
+		{0, quietPercent, true},
+	} {
+		allocated += look.fresh
+		if percent, shrink := m.step(allocated, live); percent != look.percent || shrink != look.shrink {
+			t.Errorf("look %d: %d %%, shrink %v", i, percent, shrink)
+		}
+	}
+	for live, want := range map[uint64]int{0: mostPercent, 10 << 20: mostPercent, 128 << 20: 300, 10 << 30: busyPercent} {
+		if percent, _ := (&memory{}).step(1<<40, live); percent != want {
+			t.Errorf("%d bytes live: %d %%, want %d", live, percent, want)
+		}
+	}
+	m = &memory{quiet: 5, lean: true}
+	if percent := m.wake(live); percent != 384 || m.lean {
+		t.Errorf("awake: %d %%, lean %v", percent, m.lean)
+	}
+	if percent, shrink := m.step(1<<20, live); percent != 384 || shrink {
+		t.Errorf("after that: %d %%, shrink %v", percent, shrink)
+	}
+}
+
+// Collections are told, each once, until the end.
+func TestCollectionsAreTold(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c := make(chan struct{}, 1)
+	onCollection(ctx, c)
+	for range 2 {
+		runtime.GC()
+		<-c
+	}
+}

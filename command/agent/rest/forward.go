@@ -1,0 +1,168 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/command/agent/listen"
+)
+
+// hopsHeader counts the agents that have passed a request on: from a client to
+// a server, and from there to the node that it is about.
+const hopsHeader = "Serai-Hops"
+
+const maxHops = 2
+
+// local are the operations that an agent without a server answers itself.
+var local = []*api.Endpoint{
+	api.JobsParse.Endpoint, api.RegionsList.Endpoint, api.AgentSelf.Endpoint, api.AgentServers.Endpoint, api.AgentHealth.Endpoint,
+	api.AgentMonitor.Endpoint, api.AgentReload.Endpoint, api.Metrics.Endpoint,
+}
+
+// proxies pass requests on as they are, streams and WebSocket sessions included.
+type proxies struct {
+	server *httputil.ReverseProxy // to a server, for an agent that has none
+	node   *httputil.ReverseProxy // to the node whose address is in the context
+}
+
+type nodeAddress struct{}
+
+func (a *API) newProxies() proxies {
+	p := proxies{node: a.proxy("the agent of the node", func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", r.In.Context().Value(nodeAddress{}).(string), ""
+	})}
+	p.node.Transport = &http.Transport{
+		DialContext:        (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		DisableCompression: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute,
+	}
+	if a.Servers != nil {
+		p.server = a.proxy("a server", func(*httputil.ProxyRequest) {})
+		p.server.Transport = a.Servers
+	}
+	return p
+}
+
+func (a *API) proxy(whom string, rewrite func(r *httputil.ProxyRequest)) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		FlushInterval: -1, // every part of a stream is wanted at once
+		Rewrite: func(r *httputil.ProxyRequest) {
+			rewrite(r)
+			r.Out.Header.Set(hopsHeader, strconv.Itoa(hops(r.In)+1))
+			// This agent's guard has looked at where the request comes from.
+			for _, name := range []string{"Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest"} {
+				r.Out.Header.Del(name)
+			}
+		},
+		ModifyResponse: func(resp *http.Response) error {
+			for name := range a.Headers { // this agent has set its own
+				resp.Header.Del(name)
+			}
+			resp.Header.Del("X-Content-Type-Options")
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			a.fail(w, r, api.Errorf(api.ErrUnavailable, "%s cannot be reached: %v", whom, err))
+		},
+	}
+}
+
+// hops reads the count; less than none would let a request go round for ever.
+func hops(r *http.Request) int {
+	n, _ := strconv.Atoi(r.Header.Get(hopsHeader))
+	return max(n, 0)
+}
+
+func (a *API) toServer(w http.ResponseWriter, r *http.Request) { a.proxies.server.ServeHTTP(w, r) }
+
+// forward passes a request on that another agent has to answer; done says that
+// it did.
+func (a *API) forward(w http.ResponseWriter, r *http.Request, match api.Match) (done bool, err error) {
+	op := match.Endpoint
+	if op.Kind != api.OnNode && op != api.AgentMonitor.Endpoint {
+		if a.Server != nil || a.Servers == nil || slices.Contains(local, op) {
+			return false, nil
+		}
+		a.toServer(w, r)
+		return true, nil
+	}
+	alloc, node := match.Value("id"), r.URL.Query().Get("node_id")
+	if op == api.JobActionRun.Endpoint { // the ID is that of the job
+		alloc = r.URL.Query().Get("allocID")
+	}
+	if op == api.ClientMetaApply.Endpoint {
+		if node, err = nodeOfBody(r); err != nil {
+			return false, err
+		}
+	}
+	if a.Client != nil && (alloc != "" && a.Client.HasAlloc(alloc) || alloc == "" && (node == "" || node == a.Client.NodeID())) {
+		return false, nil
+	}
+	if alloc == "" && node == "" || alloc != "" && len(alloc) != 36 || hops(r) >= maxHops {
+		return false, nil // what answers here tells what is wrong
+	}
+	if a.Server == nil {
+		if a.Servers == nil || hops(r) > 0 { // a server took this node for the right one
+			return false, nil
+		}
+		a.toServer(w, r)
+		return true, nil
+	}
+	return a.toNode(w, r, alloc, node)
+}
+
+// toNode passes a request on to the node of an allocation, or the one named.
+func (a *API) toNode(w http.ResponseWriter, r *http.Request, alloc, node string) (done bool, err error) {
+	if alloc != "" {
+		var known bool
+		if node, known = a.Server.Locate(alloc); !known {
+			return false, nil
+		}
+	}
+	if a.Client != nil && node == a.Client.NodeID() {
+		return false, nil
+	}
+	address, known := a.Server.NodeAddress(node)
+	if !known {
+		return false, api.Errorf(api.ErrNotFound, "Unknown node %q", node)
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false, api.Errorf(api.ErrUnavailable, "node %s has told no address at which its agent answers", node)
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return false, api.Errorf(api.ErrNotBuilt, "node %s is at %s: connections between agents are not encrypted yet, so only agents on this machine are reached; ask that node's own agent", node, address)
+	}
+	ctx := context.WithValue(r.Context(), nodeAddress{}, address)
+	a.proxies.node.ServeHTTP(w, r.WithContext(ctx))
+	return true, nil
+}
+
+// nodeOfBody finds the node that a body names and leaves the body to be read again.
+func nodeOfBody(r *http.Request) (string, error) {
+	if r.Body == nil {
+		return "", nil
+	}
+	data, err := io.ReadAll(listen.JSONDepth(r.Body, listen.MaxJSONDepth))
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return "", listen.TooLarge(large.Limit)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read request body: %w", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	var named struct{ NodeID string }
+	_ = json.Unmarshal(data, &named) // whoever answers tells what is wrong
+	return named.NodeID, nil
+}

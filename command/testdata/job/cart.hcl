@@ -1,0 +1,10 @@
+job "cart" {
+  group "front" {
+    task "server" {
+      driver = "raw_exec"
+      config {
+        command = "true"
+      }
+    }
+  }
+}

@@ -1,0 +1,15 @@
+job "disp" {
+  type = "batch"
+  parameterized {
+    payload       = "required"
+    meta_required = ["who"]
+  }
+  group "front" {
+    task "server" {
+      driver = "raw_exec"
+      config {
+        command = "true"
+      }
+    }
+  }
+}

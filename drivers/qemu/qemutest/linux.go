@@ -1,0 +1,123 @@
+package qemutest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// modules are what the guest loads, in order: Debian's kernel for clouds has little built in.
+var modules = []string{"virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "failover", "net_failover", "virtio_net",
+	"evdev", "button"}
+
+// initScript is the guest's first process. It answers "hello from the guest" over HTTP at port 80 and shuts down when its power button is pressed.
+const initScript = `#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /www
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sys /sys
+/bin/busybox mount -t devtmpfs dev /dev
+for m in $(/bin/busybox cat /modules/order); do /bin/busybox insmod /modules/$m.ko; done
+/bin/busybox ip link set lo up
+/bin/busybox ip link set eth0 up
+/bin/busybox ip addr add 10.0.2.15/24 dev eth0
+/bin/busybox ip route add default via 10.0.2.2
+echo "hello from the guest" >/www/index.html
+/bin/busybox httpd -p 80 -h /www
+(/bin/busybox cat /proc/cmdline; echo the guest is up) >/dev/console
+for e in /dev/input/event*; do
+	(/bin/busybox dd if=$e of=/dev/null bs=24 count=1 2>/dev/null && echo the guest shuts down >/dev/console && /bin/busybox poweroff -f) &
+done
+while :; do /bin/busybox sleep 3600; done
+`
+
+// LinuxArgs is what the kernel is started with: little output, no waiting.
+const LinuxArgs = "console=ttyS0 quiet panic=-1 tsc=unstable"
+
+// Dir is where fetch.sh puts the guest's kernel: $SERAI_GUEST, or serai/guest in the user's cache directory.
+func Dir() (string, error) {
+	if dir := os.Getenv("SERAI_GUEST"); dir != "" {
+		return dir, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, "serai", "guest"), nil
+}
+
+// ErrMissing: the guest's kernel, or a static busybox, is not on this machine.
+var ErrMissing = errors.New("not here: run make test-deps, which fetches a kernel and busybox")
+
+// Linux writes the kernel and the first file system of the guest into dir and returns their paths.
+func Linux(dir string) (kernel, initrd string, err error) {
+	from, err := Dir()
+	if err != nil {
+		return "", "", err
+	}
+	image, err := os.ReadFile(filepath.Join(from, "vmlinuz"))
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %w", ErrMissing, err)
+	}
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %w", ErrMissing, err)
+	}
+	program, err := os.ReadFile(busybox)
+	if err != nil {
+		return "", "", err
+	}
+	var a archive
+	a.directory("bin")
+	a.directory("dev")
+	a.directory("modules")
+	a.file("bin/busybox", program, 0o755)
+	a.file("init", []byte(initScript), 0o755)
+	for _, m := range modules {
+		text, err := os.ReadFile(filepath.Join(from, m+".ko"))
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", "", fmt.Errorf("%w: %w", ErrMissing, err)
+		}
+		if err != nil {
+			return "", "", err
+		}
+		a.file("modules/"+m+".ko", text, 0o644)
+	}
+	a.file("modules/order", []byte(strings.Join(modules, "\n")+"\n"), 0o644)
+	kernel, initrd = filepath.Join(dir, "vmlinuz"), filepath.Join(dir, "initrd")
+	return kernel, initrd, errors.Join(os.WriteFile(kernel, image, 0o644), os.WriteFile(initrd, a.bytes(), 0o644))
+}
+
+// archive is a file system as the kernel takes it at its start. Source of the format: cpio(5), "New ASCII Format".
+type archive struct {
+	b    bytes.Buffer
+	next int
+}
+
+func (a *archive) directory(name string) { a.entry(name, nil, 0o040755) }
+
+func (a *archive) file(name string, data []byte, perm int) { a.entry(name, data, 0o100000|perm) }
+
+func (a *archive) entry(name string, data []byte, mode int) {
+	a.next++
+	fmt.Fprintf(&a.b, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
+		a.next, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name)+1, 0, name)
+	a.pad()
+	a.b.Write(data)
+	a.pad()
+}
+
+func (a *archive) pad() {
+	for a.b.Len()%4 != 0 {
+		a.b.WriteByte(0)
+	}
+}
+
+func (a *archive) bytes() []byte {
+	a.entry("TRAILER!!!", nil, 0)
+	return a.b.Bytes()
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/builtin"
+	"github.com/seraihq/serai/drivers/plugin"
+)
+
+// way is one way to run a program that ends at once.
+type way struct {
+	name string
+	// run runs it once: until it runs (0 where that cannot be seen), and until nothing of it is left.
+	run func(ctx context.Context) (started, gone time.Duration, err error)
+	end func()
+
+	started, gone []float64
+}
+
+// starts runs /bin/true in every way that this machine has, one after the other in every round, so that whatever else the machine does falls on all
+// of them alike.
+func starts(ctx context.Context, b *bench) ([]figure, error) {
+	dir, err := os.MkdirTemp("", "serai-bench-starts-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return nil, err
+	}
+	ways, problems := b.ways(ctx, dir)
+	defer func() {
+		for _, w := range ways {
+			w.end()
+		}
+	}()
+	for round := range 3 * b.n {
+		for _, w := range ways {
+			started, gone, err := w.run(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", w.name, err)
+			}
+			if round == 0 {
+				continue // it warms up caches and starts hosts
+			}
+			w.started, w.gone = append(w.started, ms(started)), append(w.gone, ms(gone))
+		}
+	}
+	for _, p := range problems {
+		fmt.Println("<!-- not measured:", p, "-->")
+	}
+	return startFigures(ways), nil
+}
+
+// ways makes those that can be had here, and tells why others cannot.
+func (b *bench) ways(ctx context.Context, dir string) (ways []*way, problems []error) {
+	add := func(w *way, err error) {
+		if err != nil {
+			problems = append(problems, err)
+			return
+		}
+		ways = append(ways, w)
+	}
+	add(&way{name: "fork/exec", end: func() {}, run: func(ctx context.Context) (time.Duration, time.Duration, error) {
+		began := time.Now()
+		cmd := exec.CommandContext(ctx, "/bin/true")
+		err := cmd.Start()
+		started := time.Since(began)
+		return started, time.Since(began), errors.Join(err, cmd.Wait())
+	}}, nil)
+	program := map[string]any{"command": "/bin/true"}
+	add(b.driver(ctx, dir, "raw_exec", map[string]any{"enabled": true}, program))
+	if os.Geteuid() != 0 {
+		return ways, append(problems, errors.New("without root there are no containers to measure"))
+	}
+	add(b.driver(ctx, dir, "exec", nil, program))
+	root, err := busyboxRoot(dir)
+	if err != nil {
+		return ways, append(problems, err)
+	}
+	add(runc(dir, root))
+	add(podman(dir, root))
+	if _, there := builtin.Lookup("container"); there {
+		add(b.container(ctx, dir))
+	}
+	engine, err := startEngine()
+	if err != nil {
+		return ways, append(problems, err)
+	}
+	add(engine.run(), nil)
+	add(b.driver(ctx, dir, "docker", map[string]any{"endpoint": engine.endpoint()}, map[string]any{"image": engine.image(), "command": "true"}))
+	return ways, problems
+}
+
+// startFigures are the times of every way, and how they compare in the same round.
+func startFigures(ways []*way) []figure {
+	var out []figure
+	var plain, runc *way
+	for _, w := range ways {
+		switch w.name {
+		case "fork/exec":
+			plain = w
+		case "`runc run`":
+			runc = w
+		}
+		if w.started[0] > 0 {
+			out = append(out, figure{what: w.name + ": until `/bin/true` runs", unit: "ms", values: w.started})
+		}
+		out = append(out, figure{what: w.name + ": until it has ended and nothing is left", unit: "ms", values: w.gone})
+	}
+	for _, w := range ways {
+		if w != plain && plain != nil {
+			out = append(out, figure{what: w.name + " ÷ fork/exec, until nothing is left", unit: "×", values: ratios(w.gone, plain.gone)})
+		}
+	}
+	for _, w := range ways {
+		if w == runc || runc == nil || w.started[0] == 0 || w == plain {
+			continue
+		}
+		f := figure{what: w.name + " until it runs ÷ `runc run`", unit: "×", values: ratios(w.started, runc.gone)}
+		if w.name == "container" {
+			f.budget = 1.5
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func ratios(a, b []float64) []float64 {
+	out := make([]float64, len(a))
+	for i := range a {
+		out[i] = a[i] / b[i]
+	}
+	return out
+}
+
+// driver is a way through the host process of one of serai's drivers, as the agent starts it.
+func (b *bench) driver(ctx context.Context, dir, name string, config, task map[string]any) (*way, error) {
+	d, err := b.launch(ctx, dir, name, config)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	return &way{name: name, end: func() { _ = d.Kill() }, run: func(ctx context.Context) (time.Duration, time.Duration, error) {
+		n++
+		t, err := newTask(dir, fmt.Sprintf("%s-%d", name, n), task)
+		if err != nil {
+			return 0, 0, err
+		}
+		began := time.Now()
+		if _, err := d.Start(ctx, t); err != nil {
+			return 0, 0, err
+		}
+		started := time.Since(began)
+		r, err := d.Wait(ctx, t.ID)
+		err = errors.Join(err, d.Destroy(ctx, t.ID, true))
+		gone := time.Since(began)
+		if err == nil && !r.Successful() {
+			err = fmt.Errorf("it ended with %+v", r)
+		}
+		return started, gone, errors.Join(err, os.RemoveAll(t.AllocDir))
+	}}, nil
+}
+
+// launch starts the host process of a driver.
+func (b *bench) launch(ctx context.Context, dir, name string, config map[string]any) (*plugin.Client, error) {
+	path, args, err := plugin.HostCommand(b.binary, name)
+	if err != nil {
+		return nil, err
+	}
+	d, err := plugin.Launch(ctx, plugin.Options{Name: name, Path: path, Args: args, Dir: filepath.Join(dir, name), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	if config == nil {
+		config = map[string]any{}
+	}
+	if err := d.Configure(ctx, config); err != nil {
+		_ = d.Kill()
+		return nil, err
+	}
+	return d, nil
+}
+
+// newTask makes a task's directories and pipes; nobody reads what little is written.
+func newTask(dir, id string, config map[string]any) (*drivers.TaskConfig, error) {
+	alloc := fmt.Sprintf("bench-%d-%s", os.Getpid(), id)
+	t := &drivers.TaskConfig{ID: alloc + "/t/1", AllocID: alloc, Name: "t", JobName: "bench", JobID: "bench", Group: "g", Namespace: "default",
+		AllocDir: filepath.Join(dir, "alloc", id), Env: map[string]string{"PATH": "/usr/local/bin:/usr/bin:/bin"},
+		// The share that processes have which nobody gave one: peers are measured with it.
+		Resources: drivers.Resources{CPUShares: 1024, MemoryMB: 128}, Config: config}
+	td := t.TaskDir()
+	for _, p := range []string{td.Local, td.Secrets, td.Private, td.Tmp, td.Logs} {
+		if err := os.MkdirAll(p, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	t.StdoutPath, t.StderrPath = filepath.Join(td.Logs, "stdout"), filepath.Join(td.Logs, "stderr")
+	return t, errors.Join(unix.Mkfifo(t.StdoutPath, 0o600), unix.Mkfifo(t.StderrPath, 0o600))
+}
+
+// command is a way that is a program of its own.
+func command(name string, env []string, argv ...string) *way {
+	return &way{name: name, end: func() {}, run: func(ctx context.Context) (time.Duration, time.Duration, error) {
+		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+		cmd.Env = append(os.Environ(), env...)
+		began := time.Now()
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("%s: %w: %.300s", strings.Join(argv, " "), err, out)
+		}
+		return 0, time.Since(began), err
+	}}
+}

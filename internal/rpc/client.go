@@ -1,0 +1,237 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/wire"
+)
+
+const (
+	dialTimeout = 5 * time.Second
+	// callTimeout is how long a call may take, from the first byte sent to the
+	// last received.
+	callTimeout = 30 * time.Second
+	// pingAfter is how long a connection is quiet before it is tested, and
+	// pingTimeout how long the answer may take.
+	pingAfter   = 10 * time.Second
+	pingTimeout = 10 * time.Second
+	// idleTimeout is how long an unused connection is kept.
+	idleTimeout = 2 * time.Minute
+)
+
+// Client calls servers: one at a time, the next of the list when it cannot be
+// reached. It is safe for concurrent use.
+type Client struct {
+	servers []string
+	current atomic.Uint32 // index in servers
+	http    *http.Transport
+	upgrade *http.Transport // for sessions that leave HTTP, which HTTP/2 has not
+	decoded *decoded
+}
+
+// NewClient makes a client of servers, each host:port. It opens no connection.
+func NewClient(servers []string) *Client {
+	return &Client{
+		servers: servers, decoded: &decoded{}, http: Transport(),
+		upgrade: &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, IdleConnTimeout: idleTimeout},
+	}
+}
+
+var dialer = &net.Dialer{Timeout: dialTimeout, KeepAlive: pingAfter}
+
+// Transport makes a transport of HTTP/2 without encryption that notices dead
+// connections.
+func Transport() *http.Transport {
+	t := &http.Transport{
+		Protocols: new(http.Protocols), DialContext: dialer.DialContext,
+		DisableCompression: true, IdleConnTimeout: idleTimeout,
+		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: sendTimeout},
+	}
+	t.Protocols.SetUnencryptedHTTP2(true)
+	return t
+}
+
+// Share makes a client that remembers what it decoded together with c, but has
+// connections of its own. It is for programs that are many clients at once.
+func (c *Client) Share() *Client {
+	other := NewClient(c.servers)
+	other.decoded = c.decoded
+	return other
+}
+
+// Servers lists the servers, the one that is asked first.
+func (c *Client) Servers() []string {
+	at := int(c.current.Load())
+	return append(append([]string{}, c.servers[at:]...), c.servers[:at]...)
+}
+
+// Close closes connections that nobody uses.
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.upgrade.CloseIdleConnections()
+}
+
+// Register makes a node known.
+func (c *Client) Register(ctx context.Context, req *api.NodeRegisterRequest) (*api.NodeRegisterResponse, error) {
+	return call[api.NodeRegisterResponse](ctx, c, pathRegister, req)
+}
+
+// Heartbeat says that a node lives.
+func (c *Client) Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) (*api.NodeRegisterResponse, error) {
+	return call[api.NodeRegisterResponse](ctx, c, pathHeartbeat, req)
+}
+
+// UpdateAllocs says what has become of allocations; it returns when that is durable.
+func (c *Client) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for rest := req.Allocs; len(rest) > 0; {
+		b, n, err := encodeUpdates(req, rest)
+		if err != nil {
+			return err
+		}
+		resp, err := c.post(ctx, pathUpdate, b)
+		if err != nil {
+			return err
+		}
+		_ = resp.Body.Close()
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// Sync hands over the stream of a node's allocations until ctx ends, receive
+// fails or the stream breaks.
+func (c *Client) Sync(ctx context.Context, req *api.NodeSyncRequest, receive func(*api.NodeSync) error) error {
+	b, err := wire.Marshal(req)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	resp, err := c.post(ctx, pathSync, b)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	for {
+		kind, body, err := readFrame(resp.Body)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			return api.Errorf(api.ErrUnavailable, "the stream from server %s broke: %v", resp.Request.URL.Host, err)
+		case kind == frameError:
+			return decodeErrorFrame(body)
+		case kind != frameMessage:
+			return api.Errorf(api.ErrInvalid, "server %s sends a message of unknown kind %d; is it of a newer version?", resp.Request.URL.Host, kind)
+		}
+		m, err := c.decoded.decodeSync(body)
+		if err != nil {
+			return err
+		}
+		if err := receive(m); err != nil {
+			return err
+		}
+	}
+}
+
+// call sends an object and reads one.
+func call[Resp any](ctx context.Context, c *Client, path string, req any) (*Resp, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	b, err := wire.Marshal(req)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.post(ctx, path, b)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := readAll(resp.Body, maxRequest, "the answer")
+	if err != nil {
+		return nil, err
+	}
+	out := new(Resp)
+	return out, decodeObject(body, "answer", out)
+}
+
+// post sends a body to the servers in turn until one answers.
+func (c *Client) post(ctx context.Context, path string, body []byte) (*http.Response, error) {
+	failed := errNoServers(c.servers)
+	for range c.servers {
+		at := c.current.Load()
+		resp, err := c.postTo(ctx, c.servers[at], path, body)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, api.ErrUnavailable) && !errors.Is(err, api.ErrNoLeader) {
+			return resp, err
+		}
+		failed = errors.Join(failed, err)
+		c.next(at)
+	}
+	return nil, failed
+}
+
+func errNoServers(servers []string) error {
+	if len(servers) == 0 {
+		return api.Errorf(api.ErrUnavailable, "no servers are known")
+	}
+	return nil
+}
+
+// next turns to the server after the one at that index, unless that was done.
+func (c *Client) next(at uint32) {
+	c.current.CompareAndSwap(at, (at+1)%uint32(len(c.servers)))
+}
+
+func (c *Client) postTo(ctx context.Context, server, path string, body []byte) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+server+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", contentType)
+	resp, err := c.http.RoundTrip(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: server %s: %w", api.ErrUnavailable, server, err)
+	}
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		defer resp.Body.Close()
+		return nil, readError(resp)
+	}
+	return resp, nil
+}
+
+// RoundTrip sends a person's request to the servers in turn until one can be
+// reached; the host of its URL does not count.
+func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
+	transport := c.http
+	if r.Header.Get("Upgrade") != "" {
+		transport = c.upgrade
+	}
+	failed := errNoServers(c.servers)
+	for range c.servers {
+		at := c.current.Load()
+		try := r.Clone(r.Context())
+		try.URL.Scheme, try.URL.Host, try.Host = "http", c.servers[at], c.servers[at]
+		if r.Body != nil {
+			try.Body = io.NopCloser(r.Body) // a server that cannot be reached has not read it
+		}
+		resp, err := transport.RoundTrip(try)
+		var dial *net.OpError
+		if err == nil || r.Context().Err() != nil || !errors.As(err, &dial) || dial.Op != "dial" {
+			return resp, err
+		}
+		failed = errors.Join(failed, err)
+		c.next(at)
+	}
+	return nil, failed
+}

@@ -1,0 +1,180 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/wire"
+)
+
+// Nodes answers client agents.
+type Nodes interface {
+	Register(ctx context.Context, req *api.NodeRegisterRequest) (*api.NodeRegisterResponse, error)
+	Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) (*api.NodeRegisterResponse, error)
+	Sync(ctx context.Context, req *api.NodeSyncRequest, send func(*api.NodeSync) error) error
+	UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error
+}
+
+const (
+	// bodyTimeout is how long a call may take to send its body.
+	bodyTimeout = 30 * time.Second
+	// sendTimeout is how long the other side may take to read a message.
+	sendTimeout = 30 * time.Second
+)
+
+// Handler answers the calls of client agents, which are under Prefix.
+type Handler struct {
+	nodes   Nodes
+	logger  *slog.Logger
+	encoded encoded
+}
+
+// NewHandler makes the handler.
+func NewHandler(nodes Nodes, logger *slog.Logger) *Handler {
+	return &Handler{nodes: nodes, logger: logger}
+}
+
+// ServeHTTP answers a call.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h.serve(w, r); err != nil && r.Context().Err() == nil {
+		h.logger.Debug("call failed", "call", r.URL.Path, "remote", r.RemoteAddr, "err", err)
+		writeError(w, serverError(err))
+	}
+}
+
+// serverError gives what is told of an error: that a server ends is its own
+// affair, the caller should ask another one.
+func serverError(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return api.Errorf(api.ErrUnavailable, "the server did not answer in time or is stopping: %v", err)
+	}
+	return err
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != contentType {
+		return api.Errorf(api.ErrInvalid, "a call between agents is a POST of %s", contentType)
+	}
+	deadlines := http.NewResponseController(w)
+	_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout))
+	body, err := readAll(r.Body, bodyLimit(r.URL.Path), "the request")
+	_ = deadlines.SetReadDeadline(time.Time{})
+	if err != nil {
+		return err
+	}
+	switch r.URL.Path {
+	case pathRegister:
+		return answer(r.Context(), w, body, h.nodes.Register)
+	case pathHeartbeat:
+		return answer(r.Context(), w, body, h.nodes.Heartbeat)
+	case pathUpdate:
+		req, err := decodeUpdate(body)
+		if err != nil {
+			return err
+		}
+		if err := h.nodes.UpdateAllocs(r.Context(), req); err != nil {
+			return err
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	case pathSync:
+		req := new(api.NodeSyncRequest)
+		if err := decodeObject(body, "request", req); err != nil {
+			return err
+		}
+		return h.sync(w, r, req)
+	}
+	return api.Errorf(api.ErrNotFound, "this server knows no call %s; is it of an older version?", r.URL.Path)
+}
+
+// bodyLimit bounds the body of a call. What is decoded from CBOR can take more
+// than a hundred times the memory that it came in.
+func bodyLimit(path string) int64 {
+	switch path {
+	case pathUpdate:
+		return maxRequest
+	case pathRegister:
+		return maxNode
+	}
+	return maxSmall
+}
+
+// answer answers a call whose request and answer are objects.
+func answer[Req, Resp any](ctx context.Context, w http.ResponseWriter, body []byte, call func(context.Context, *Req) (*Resp, error)) error {
+	req := new(Req)
+	if err := decodeObject(body, "request", req); err != nil {
+		return err
+	}
+	resp, err := call(ctx, req)
+	if err != nil {
+		return err
+	}
+	b, err := wire.Marshal(resp)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", contentType)
+	_, _ = w.Write(b) // an error is that the caller is gone
+	return nil
+}
+
+// sync sends a node's stream. An error after the first message is its last frame.
+func (h *Handler) sync(w http.ResponseWriter, r *http.Request, req *api.NodeSyncRequest) error {
+	s := &sender{w: w, c: http.NewResponseController(w)}
+	err := h.nodes.Sync(r.Context(), req, func(m *api.NodeSync) error {
+		room := buffers.Get().(*[]byte)
+		defer buffers.Put(room)
+		b, err := h.encoded.encodeSync((*room)[:frameHead], m)
+		if err != nil {
+			return err
+		}
+		if cap(b) <= maxKept {
+			*room = b
+		}
+		if b, err = sealFrame(b, frameMessage); err != nil {
+			return err
+		}
+		return s.send(b)
+	})
+	if err == nil || !s.begun {
+		return err
+	}
+	if b, err := errorFrame(serverError(err)); err == nil && !s.broken {
+		_ = s.send(b)
+	}
+	return nil
+}
+
+// buffers are what messages are built in; those beyond maxKept are not kept.
+var buffers = sync.Pool{New: func() any { b := newFrame(); return &b }}
+
+const maxKept = 256 << 10
+
+// sender writes frames, each at once.
+type sender struct {
+	w      http.ResponseWriter
+	c      *http.ResponseController
+	begun  bool
+	broken bool // nobody reads any more
+}
+
+func (s *sender) send(frame []byte) error {
+	if !s.begun {
+		s.w.Header().Set("Content-Type", contentType)
+		s.begun = true
+	}
+	_ = s.c.SetWriteDeadline(time.Now().Add(sendTimeout))
+	_, err := s.w.Write(frame)
+	if err == nil {
+		err = s.c.Flush()
+	}
+	// A deadline would end a stream that has nothing to send.
+	_ = s.c.SetWriteDeadline(time.Time{})
+	s.broken = err != nil
+	return err
+}
