@@ -126,7 +126,11 @@ func (s *Streams) Run(ctx context.Context, p *process.Process, req drivers.ExecR
 			to = io.Discard
 		}
 		copies.Go(func() {
-			if _, err := io.Copy(to, from); err != nil && !ended(err) {
+			_, err := io.Copy(to, from)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				err = rest(to, from)
+			}
+			if err != nil && !ended(err) {
 				kill() // nobody takes the output any more
 			}
 		})
@@ -154,6 +158,43 @@ func (s *Streams) Run(ctx context.Context, p *process.Process, req drivers.ExecR
 		return drivers.ExitResult{ExitCode: 128 + exit.Signal, Signal: exit.Signal}, nil
 	}
 	return drivers.ExitResult{ExitCode: exit.Code}, nil
+}
+
+// restLimit is how much output is read after drainTime: more than a pipe holds, so that it comes from something still writing.
+const restLimit = 1 << 20
+
+// rest copies what from holds by now, without waiting: a deadline that has passed says nothing of what was written before it, when the
+// reader itself, or whoever takes the output, was late.
+func rest(to io.Writer, from *os.File) error {
+	conn, err := from.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if err := from.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	buf := make([]byte, 32<<10)
+	for total := 0; total < restLimit; {
+		var n int
+		var got error
+		if err := conn.Read(func(fd uintptr) bool {
+			n, got = unix.Read(int(fd), buf)
+			return true
+		}); err != nil {
+			return err
+		}
+		if got == unix.EINTR {
+			continue
+		}
+		if n <= 0 { // the end, nothing more for now, or an error
+			return nil
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return err
+		}
+		total += n
+	}
+	return nil
 }
 
 // ended is whether an error of reading only says that the other side is gone: a terminal tells by EIO.
