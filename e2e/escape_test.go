@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"io/fs"
@@ -155,7 +154,13 @@ func TestEscapeState(t *testing.T) {
 			t.Errorf("%s can be listed by everybody: %v %v", path, info.Mode(), err)
 		}
 	}
-	for _, name := range a.sockets(t) {
+	var names []string
+	eventually(t, "the sockets of the drivers' hosts", func() (bool, string) {
+		var seen string
+		names, seen = a.sockets(t)
+		return len(names) > 0, seen
+	})
+	for _, name := range names {
 		if strings.HasPrefix(name, "@") {
 			t.Errorf("the abstract socket %s can be reached from every task in the node's network", name)
 			continue
@@ -172,14 +177,16 @@ func TestEscapeState(t *testing.T) {
 	}
 }
 
-// sockets are the names of the unix sockets that the agent and its drivers' hosts have open.
-func (a *agent) sockets(t *testing.T) []string {
+// sockets are the names of the unix sockets that the agent and its drivers' hosts have open, and what was looked at.
+func (a *agent) sockets(t *testing.T) (names []string, seen string) {
 	t.Helper()
 	inodes := map[string]bool{}
+	var holders []string
 	for _, p := range a.Processes() {
 		if p.Kind == "task" {
 			continue
 		}
+		holders = append(holders, fmt.Sprintf("%s %d", p.Kind, p.PID))
 		fds, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID))
 		for _, fd := range fds {
 			target, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", p.PID, fd.Name()))
@@ -188,21 +195,17 @@ func (a *agent) sockets(t *testing.T) []string {
 			}
 		}
 	}
-	table, err := os.Open("/proc/net/unix")
+	// The whole table at once: it changes between two reads.
+	table, err := os.ReadFile("/proc/thread-self/net/unix")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer table.Close()
-	var names []string
-	for sc := bufio.NewScanner(table); sc.Scan(); {
-		if f := strings.Fields(sc.Text()); len(f) > 7 && inodes[f[6]] && !slices.Contains(names, f[7]) {
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); len(f) > 7 && inodes[f[6]] && !slices.Contains(names, f[7]) {
 			names = append(names, f[7])
 		}
 	}
-	if len(inodes) == 0 || len(names) == 0 {
-		t.Error("no sockets were found: the probe looks at nothing")
-	}
-	return names
+	return names, fmt.Sprintf("%q hold %d sockets; of %d unix sockets in the table %d are theirs and have names", holders, len(inodes), strings.Count(string(table), "\n"), len(names))
 }
 
 // TestEscapeManyArtifacts: artifacts fetched at the same time, to the same place of many allocations, each reach their own.
