@@ -85,4 +85,3 @@ func TestEndlessHeir(t *testing.T) {
 		t.Errorf("exit code %d, %d bytes", exit.ExitCode, out.Len())
 	}
 }
-
