@@ -10,6 +10,7 @@ import (
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/alloc"
 	"github.com/seraihq/serai/client/steps"
+	"github.com/seraihq/serai/internal/trace"
 )
 
 func (c *Client) shared() alloc.Shared {
@@ -179,6 +180,10 @@ func (c *Client) begin(allocs []*api.Allocation) {
 		}
 		b.PutAlloc(a)
 		runners = append(runners, r)
+		if trace.Wanted() {
+			trace.Step(a.EvalID, "receive", time.Unix(0, a.CreateTime), time.Now(),
+				trace.Attr{Key: "alloc_id", Value: a.ID}, trace.Attr{Key: "node_id", Value: a.NodeID})
+		}
 	}
 	if err := b.Write(); err != nil {
 		c.logger.Error("new allocations are not kept: a restart of the agent would lose them", "count", len(runners), "err", err)

@@ -306,6 +306,9 @@ func (r *Runner) group() *api.TaskGroup {
 }
 
 func (r *Runner) taskChanged(name string, st task.State, urgent bool) {
+	if st.Task.State == api.TaskStateRunning && r.states[name].Task.State == api.TaskStatePending {
+		r.traceStart(name, &st.Task)
+	}
 	r.states[name] = st
 	r.advance(urgent)
 }

@@ -48,9 +48,10 @@ type Agent struct {
 	client      *client.Client // nil: none
 	remote      *rpc.Client    // the servers of a client that is alone; nil: none
 	http        *listen.Server
-	rpc         *listen.Server // nil: none
-	scratch     string         // directory of a dev agent, removed at its end
-	scratchLock *lock          // of that directory
+	rpc         *listen.Server              // nil: none
+	scratch     string                      // directory of a dev agent, removed at its end
+	scratchLock *lock                       // of that directory
+	traces      func(context.Context) error // ends their delivery; nil: none
 
 	mu       sync.Mutex // guards reloads
 	reloaded *config.Agent
@@ -110,6 +111,9 @@ func (a *Agent) open() error {
 	}); err != nil {
 		return err
 	}
+	if err := a.startTraces(); err != nil {
+		return err
+	}
 	if a.http, err = a.listen(); err != nil {
 		return err
 	}
@@ -157,6 +161,7 @@ func (a *Agent) close() {
 			a.logger.Warn("the dev agent's directory is not removed", "dir", a.scratch, "err", err)
 		}
 	}
+	a.stopTraces()
 	a.lock.release()
 }
 

@@ -141,7 +141,8 @@ var heavy = map[string][]string{
 	"github.com/mdlayher/netlink":                 {"client/network"},
 	"github.com/containernetworking/cni":          {"client/network/cni"},
 	"github.com/hashicorp/consul-template":        {"client/template/render"},
-	"github.com/aws/aws-sdk-go-v2":                {"client/artifact/fetch"},
+	"github.com/aws/aws-sdk-go-v2":                {"client/artifact/fetch", "internal/bucket"},
+	"go.opentelemetry.io/otel":                    {"internal/trace"},
 	"github.com/ulikunitz/xz":                     {"client/artifact/fetch"},
 	"github.com/hashicorp/go-getter":              {}, // see docs/adr/0012
 	"github.com/hashicorp/nomad":                  {}, // tests only

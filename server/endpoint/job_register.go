@@ -3,8 +3,10 @@ package endpoint
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/trace"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/trigger"
 )
@@ -80,6 +82,9 @@ func (e *Endpoints) register(w *Write, c *fsm.JobRegister, by string, priority i
 	resp.Warnings = warningText(warnings)
 	if done.Eval != nil {
 		resp.EvalID, resp.EvalCreateIndex = done.Eval.ID, done.Index
+		if trace.Wanted() {
+			trace.Step(done.Eval.ID, "register", w.Now, time.Now(), trace.Attr{Key: "job_id", Value: c.Job.ID})
+		}
 	}
 	return resp, nil
 }

@@ -23,6 +23,8 @@ type batch struct {
 	holds   []*fleet.Hold
 	places  map[string]bool // allocations that are placed
 	done    chan outcome
+
+	submitted time.Time // when it was handed to the log
 }
 
 // outcome is what the log made of a batch.
@@ -67,6 +69,7 @@ func (p *Planner) schedule(b *batch, view *state.View, x *api.Evaluation, now ti
 	start := time.Now()
 	plan, err := p.guarded(view, x, now)
 	measure("worker.invoke_scheduler_"+x.Type, start)
+	traceScheduled(x, start, time.Now(), err)
 	entry := fsm.Plan{EvalID: x.ID, Namespace: x.Namespace, JobID: x.JobID}
 	job, ok := view.Job(x.Namespace, x.JobID)
 	if ok {
@@ -174,8 +177,10 @@ func (p *Planner) finish(ctx context.Context, o outcome) {
 	}
 	var again []*api.Evaluation
 	returned := false
+	end := time.Now()
 	for i, x := range b.evals {
 		r := &o.applied.Plans[i]
+		traceCommitted(b, i, !r.OK(), end)
 		if r.OK() {
 			delete(p.attempts, x.ID)
 			continue

@@ -163,9 +163,9 @@ func (p *Planner) change(c *state.Change) (ours bool) {
 // submit puts a batch into the log and does not wait.
 func (p *Planner) submit(ctx context.Context, b *batch) {
 	p.inFlight = b
-	b.done = make(chan outcome, 1)
+	b.done, b.submitted = make(chan outcome, 1), time.Now()
+	start := b.submitted
 	go func() {
-		start := time.Now()
 		result, _, err := p.Log.Apply(ctx, b.command)
 		measure("plan.submit", start)
 		applied, _ := result.(*fsm.PlanApplied)

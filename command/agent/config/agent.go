@@ -87,6 +87,11 @@ type Telemetry struct {
 	StatsiteAddress                  string        `hcl:"statsite_address"`
 	DisableAllocationHookMetrics     bool          `hcl:"disable_allocation_hook_metrics" effect:"none"`
 	DisableDispatchedJobSummaryStats bool          `hcl:"disable_dispatched_job_summary_metrics" effect:"none"`
+
+	// Traces of evaluations, over OTLP/HTTP; serai's own keys.
+	OTLPEndpoint string                   `hcl:"otlp_endpoint"` // "http://HOST:4318"; empty: no traces
+	OTLPHeaders  map[string]api.Sensitive `hcl:"otlp_headers"`  // sent with each request
+	OTLPSample   float64                  `hcl:"otlp_sample"`   // share of the evaluations that are traced
 }
 
 // Limits bound what one caller of the HTTP API may take. The http_ names below

@@ -67,7 +67,7 @@ func defaultServer() Server {
 func defaultTelemetry() Telemetry {
 	return Telemetry{
 		CollectionInterval: time.Second, InMemoryCollectionInterval: 10 * time.Second,
-		InMemoryRetentionPeriod: time.Minute, FilterDefault: true,
+		InMemoryRetentionPeriod: time.Minute, FilterDefault: true, OTLPSample: 1,
 	}
 }
 
