@@ -22,7 +22,7 @@ func TestEndpointIsChecked(t *testing.T) {
 	for in, want := range map[string]string{
 		"http://127.0.0.1:4318": "http://127.0.0.1:4318/v1/traces", "https://otel.example.com/": "https://otel.example.com/v1/traces",
 		"https://otel.example.com/in/v1/traces": "https://otel.example.com/in/v1/traces",
-		"127.0.0.1:4318": "", "": "", "grpc://x:4317": "", "http://user:SECRET@x": "", "http://x?token=SECRET": "",
+		"127.0.0.1:4318":                        "", "": "", "grpc://x:4317": "", "http://user:SECRET@x": "", "http://x?token=SECRET": "",
 	} {
 		got, err := endpoint(in)
 		if got != want || (err == nil) != (want != "") || err != nil && strings.Contains(err.Error(), "SECRET") {
