@@ -17,7 +17,9 @@ type machine struct {
 	fatal func(error)
 	log   *slog.Logger
 	grown *growth
-	dead  error // the entry that could not be applied; only Raft's goroutine looks
+	// reconfigured is told when the list of servers has changed.
+	reconfigured func()
+	dead         error // the entry that could not be applied; only Raft's goroutine looks
 }
 
 // outcome is what a command came to, on its way back to Apply.
@@ -37,6 +39,9 @@ func (m *machine) ApplyBatch(logs []*raft.Log) []any {
 	places := make([]int, 0, len(logs))
 	for i, l := range logs {
 		out[i] = outcome{err: m.dead}
+		if l.Type == raft.LogConfiguration {
+			m.reconfigured()
+		}
 		if l.Type == raft.LogCommand && m.dead == nil {
 			m.grown.add(len(l.Data))
 			entries, places = append(entries, fsm.Entry{Index: l.Index, Data: l.Data}), append(places, i)
@@ -74,6 +79,7 @@ func (m *machine) Restore(r io.ReadCloser) error {
 	if err := m.fsm.Store().Restore(r); err != nil {
 		return fmt.Errorf("restore snapshot: %w", err)
 	}
+	m.reconfigured()
 	return nil
 }
 

@@ -34,16 +34,29 @@ type Config struct {
 	// waits for an entry gets the error.
 	Fatal func(error)
 
+	// Stream is how servers reach each other. Without it the server is alone: it
+	// is its cluster, and leads as soon as it is open.
+	Stream StreamLayer
+
+	// Bootstrap has a server without a log make a cluster of itself. One that has
+	// a Stream and is not told so waits for Bootstrap, or for a leader.
+	Bootstrap bool
+
+	// Multiplier stretches the time without a leader after which servers elect
+	// one; 1 when 0.
+	Multiplier int
+
 	// SnapshotAfter is the number of log entries after which a snapshot is
 	// made, 8192 when 0.
 	SnapshotAfter uint64
+
+	// TrailingEntries is how many entries the log keeps behind a snapshot, for
+	// servers that were away for a moment, 1024 when 0.
+	TrailingEntries uint64
 }
 
-// Tuning. One server has nobody to wait for: the election times only bound how
-// soon it leads after Open.
+// Tuning.
 const (
-	electionTimeout  = 10 * time.Millisecond
-	commitTimeout    = 5 * time.Millisecond
 	snapshotInterval = 30 * time.Second
 	snapshotAfter    = 8192
 	trailingEntries  = 1024
@@ -58,7 +71,7 @@ type Raft struct {
 	fsm    *fsm.FSM
 	log    *slog.Logger
 	cfg    Config
-	closer io.Closer    // of the log
+	stores stores
 	close  func() error // does it once
 
 	gate    sync.RWMutex // guards closing, and flying against Close
@@ -67,6 +80,8 @@ type Raft struct {
 
 	closed    chan struct{} // Raft has been shut down
 	compacted chan struct{} // the compactor has ended
+	observed  chan struct{} // observe has ended
+	changed   *watchers
 }
 
 // stores are what Raft keeps its things in.
@@ -108,43 +123,67 @@ func start(cfg Config, s stores) (*Raft, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	log := cfg.Logger.With("component", "raft")
-	conf := raft.DefaultConfig()
-	conf.LocalID = raft.ServerID(cfg.ID)
-	conf.HeartbeatTimeout, conf.ElectionTimeout = electionTimeout, electionTimeout
-	conf.LeaderLeaseTimeout = electionTimeout
-	conf.CommitTimeout = commitTimeout
-	conf.SnapshotInterval, conf.SnapshotThreshold = snapshotInterval, snapshotAfter
-	if cfg.SnapshotAfter > 0 {
-		conf.SnapshotThreshold = cfg.SnapshotAfter
+	conf := library(cfg, log)
+	var trans raft.Transport
+	var network *transport
+	if cfg.Stream == nil {
+		_, trans = raft.NewInmemTransport(raft.ServerAddress(cfg.Address))
+	} else {
+		network = newTransport(cfg.Stream, cfg.Address, log)
+		trans = network
 	}
-	conf.TrailingLogs = trailingEntries
-	conf.MaxAppendEntries = batchEntries
-	conf.BatchApplyCh = true
-	conf.NoSnapshotRestoreOnStart = true // openDisk has done it
-	conf.NoLegacyTelemetry = true
-	conf.Logger = newBridge(log)
+	grown, changed := newGrowth(), &watchers{}
+	m := &machine{fsm: cfg.FSM, fatal: cfg.Fatal, log: log, grown: grown, reconfigured: changed.tell}
+	r, err := launch(cfg, conf, m, s, trans)
+	if err != nil {
+		if network != nil {
+			network.Close()
+		}
+		return nil, err
+	}
+	out := &Raft{
+		raft: r, fsm: cfg.FSM, log: log, cfg: cfg, stores: s, changed: changed,
+		closed: make(chan struct{}), compacted: make(chan struct{}), observed: make(chan struct{}),
+	}
+	out.close = sync.OnceValue(out.shutdown)
+	seen := make(chan raft.Observation, 16)
+	o := raft.NewObserver(seen, false, ofInterest)
+	r.RegisterObserver(o)
+	go out.observe(seen, o)
+	go out.compactor(grown)
+	if network != nil && alone(r, conf.LocalID) {
+		network.elect()
+	}
+	return out, nil
+}
 
-	addr, transport := raft.NewInmemTransport(raft.ServerAddress(cfg.Address))
+// launch makes the first configuration, where it is this server's to make, and
+// starts the library.
+func launch(cfg Config, conf *raft.Config, m *machine, s stores, trans raft.Transport) (*raft.Raft, error) {
 	known, err := raft.HasExistingState(s.logs, s.stable, s.snapshots)
 	if err != nil {
 		return nil, err
 	}
-	if !known {
-		first := raft.Configuration{Servers: []raft.Server{{Suffrage: raft.Voter, ID: conf.LocalID, Address: addr}}}
-		if err := raft.BootstrapCluster(conf, s.logs, s.stable, s.snapshots, transport, first); err != nil {
+	if !known && (cfg.Bootstrap || cfg.Stream == nil) {
+		first := configuration([]Server{{ID: cfg.ID, Address: cfg.Address}})
+		if err := raft.BootstrapCluster(conf, s.logs, s.stable, s.snapshots, trans, first); err != nil {
 			return nil, fmt.Errorf("bootstrap: %w", err)
 		}
 	}
-	grown := newGrowth()
-	m := &machine{fsm: cfg.FSM, fatal: cfg.Fatal, log: log, grown: grown}
-	r, err := raft.NewRaft(conf, m, s.logs, s.stable, s.snapshots, transport)
-	if err != nil {
-		return nil, err
+	return raft.NewRaft(conf, m, s.logs, s.stable, s.snapshots, trans)
+}
+
+// alone says whether a server is the only one with a vote.
+func alone(r *raft.Raft, id raft.ServerID) bool {
+	voters := 0
+	mine := false
+	for _, s := range r.GetConfiguration().Configuration().Servers {
+		if s.Suffrage == raft.Voter {
+			voters++
+			mine = mine || s.ID == id
+		}
 	}
-	out := &Raft{raft: r, fsm: cfg.FSM, log: log, cfg: cfg, closer: s.closer, closed: make(chan struct{}), compacted: make(chan struct{})}
-	out.close = sync.OnceValue(out.shutdown)
-	go out.compactor(grown)
-	return out, nil
+	return voters == 1 && mine
 }
 
 // Close stops the server: it takes nothing more, gives what it has taken a
@@ -167,8 +206,9 @@ func (r *Raft) shutdown() error {
 	err := r.raft.Shutdown().Error()
 	close(r.closed)
 	<-r.compacted
-	if r.closer != nil {
-		err = errors.Join(err, r.closer.Close())
+	<-r.observed
+	if r.stores.closer != nil {
+		err = errors.Join(err, r.stores.closer.Close())
 	}
 	return err
 }

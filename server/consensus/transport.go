@@ -1,0 +1,157 @@
+package consensus
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// StreamLayer is how servers reach each other: a listener of the connections
+// that are meant for Raft, and a dialer of such. Both are expected to have
+// made sure who is at the other end.
+type StreamLayer interface {
+	net.Listener
+	// Dial connects to the server at an address, host:port.
+	Dial(address string, timeout time.Duration) (net.Conn, error)
+}
+
+const (
+	// transportTimeout bounds dialing a server, and each read and write; a
+	// snapshot gets more by its size.
+	transportTimeout = 10 * time.Second
+	// pooledConns is how many idle connections to each server are kept.
+	pooledConns = 3
+)
+
+// transport is the library's transport with an address of its own choice, and
+// with a way to hand Raft a call that came from nowhere.
+type transport struct {
+	*raft.NetworkTransport
+	address raft.ServerAddress
+	streams *streams
+	calls   chan raft.RPC
+	closed  chan struct{}
+	close   func() error
+}
+
+func newTransport(layer StreamLayer, address string, log *slog.Logger) *transport {
+	s := &streams{StreamLayer: layer, open: map[net.Conn]struct{}{}}
+	t := &transport{
+		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+			Stream: s, MaxPool: pooledConns, Timeout: transportTimeout, Logger: newBridge(log), MsgpackUseNewTimeFormat: true,
+		}),
+		address: raft.ServerAddress(address), streams: s, calls: make(chan raft.RPC), closed: make(chan struct{}),
+	}
+	t.close = sync.OnceValue(t.end)
+	go t.relay()
+	return t
+}
+
+// LocalAddr is where others reach this server, which need not be where it
+// listens.
+func (t *transport) LocalAddr() raft.ServerAddress { return t.address }
+
+// Consumer gives the calls to be answered.
+func (t *transport) Consumer() <-chan raft.RPC { return t.calls }
+
+func (t *transport) relay() {
+	for {
+		select {
+		case call := <-t.NetworkTransport.Consumer():
+			t.deliver(call)
+		case <-t.closed:
+			return
+		}
+	}
+}
+
+func (t *transport) deliver(call raft.RPC) {
+	select {
+	case t.calls <- call:
+	case <-t.closed:
+	}
+}
+
+// elect has this server stand for election now. It is for one that has nobody
+// to wait for.
+func (t *transport) elect() {
+	answer := make(chan raft.RPCResponse, 1)
+	t.deliver(raft.RPC{Command: &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}}, RespChan: answer})
+}
+
+// Close ends all connections.
+func (t *transport) Close() error { return t.close() }
+
+func (t *transport) end() error {
+	close(t.closed)
+	err := t.NetworkTransport.Close()
+	t.CloseStreams()
+	t.streams.hangUp()
+	return err
+}
+
+// streams is a stream layer that knows the connections that it has accepted,
+// which the library leaves open when it ends.
+type streams struct {
+	StreamLayer
+
+	mu    sync.Mutex
+	open  map[net.Conn]struct{}
+	ended bool
+}
+
+// Accept waits for a connection.
+func (s *streams) Accept() (net.Conn, error) {
+	c, err := s.StreamLayer.Accept()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		c.Close()
+		return nil, net.ErrClosed
+	}
+	a := &accepted{Conn: c, from: s}
+	s.open[a] = struct{}{}
+	return a, nil
+}
+
+// Dial connects to a server.
+func (s *streams) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	c, err := s.StreamLayer.Dial(string(address), timeout)
+	if err != nil {
+		return nil, fmt.Errorf("reach server %s: %w", address, err)
+	}
+	return c, nil
+}
+
+func (s *streams) hangUp() {
+	s.mu.Lock()
+	s.ended = true
+	var all []net.Conn
+	for c := range s.open {
+		all = append(all, c)
+	}
+	s.mu.Unlock()
+	for _, c := range all {
+		c.Close()
+	}
+}
+
+// accepted is a connection that somebody else has opened.
+type accepted struct {
+	net.Conn
+	from *streams
+}
+
+func (a *accepted) Close() error {
+	a.from.mu.Lock()
+	delete(a.from.open, a)
+	a.from.mu.Unlock()
+	return a.Conn.Close()
+}
