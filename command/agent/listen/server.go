@@ -1,20 +1,29 @@
 package listen
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/seraihq/serai/internal/tlsx"
 )
 
 // Config is what New needs.
 type Config struct {
-	Address           string // host:port; port 0 takes a free one
-	For               string // what is listened for, in errors: "HTTP", "RPC"
-	HTTP2             bool   // HTTP/2 without encryption beside HTTP/1.1
+	Address string // host:port; port 0 takes a free one
+	For     string // what is listened for, in errors: "HTTP", "RPC"
+	HTTP2   bool   // HTTP/2 without encryption beside HTTP/1.1, where TLS is nil
+	// TLS gives the configuration for the protocols that are spoken, preferred
+	// first; nil: nothing is encrypted.
+	TLS func(protos []string) *tls.Config
+	// HandshakeTimeout is how long a connection may take to say what it speaks; 0: 5 s.
+	HandshakeTimeout  time.Duration
 	Logger            *slog.Logger
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration
@@ -25,9 +34,11 @@ type Config struct {
 
 // Server is an HTTP listener.
 type Server struct {
+	cfg      Config
 	http     *http.Server
 	listener net.Listener
-	grace    time.Duration
+	sorter   *sorter // nil: everything is HTTP without TLS
+	protos   []string
 	cancel   context.CancelFunc
 }
 
@@ -39,8 +50,8 @@ func Open(c Config) (*Server, error) {
 	}
 	base, cancel := context.WithCancel(context.Background())
 	s := &Server{
+		cfg:      c,
 		listener: Limit(l, c.MaxConnsPerClient),
-		grace:    c.Grace,
 		cancel:   cancel,
 		http: &http.Server{
 			ReadHeaderTimeout: c.ReadHeaderTimeout,
@@ -50,16 +61,40 @@ func Open(c Config) (*Server, error) {
 			ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 		},
 	}
-	if c.HTTP2 {
+	if c.HTTP2 || c.TLS != nil {
 		s.http.Protocols = new(http.Protocols)
 		s.http.Protocols.SetHTTP1(true)
-		s.http.Protocols.SetUnencryptedHTTP2(true)
+		s.http.Protocols.SetHTTP2(c.TLS != nil)
+		s.http.Protocols.SetUnencryptedHTTP2(c.TLS == nil)
 		s.http.HTTP2 = &http.HTTP2Config{
 			SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: writeTimeout,
 			MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: connBuffer,
 		}
 	}
+	if c.TLS != nil {
+		s.sort()
+		s.protos = []string{tlsx.ProtoHTTP2, tlsx.ProtoHTTP1}
+	}
 	return s, nil
+}
+
+// sort has the connections looked at before they are served.
+func (s *Server) sort() {
+	if s.sorter == nil {
+		s.sorter = newSorter(s.listener, nil, cmp.Or(s.cfg.HandshakeTimeout, tlsx.HandshakeTimeout), s.cfg.Logger)
+	}
+}
+
+// Streams takes the connections that speak a protocol other than HTTP: under TLS
+// those that agreed on it, else those that begin with its preamble. It is called
+// before Run. What is accepted is the caller's to close, and ends neither with
+// the listener nor with Run.
+func (s *Server) Streams(proto string) net.Listener {
+	s.sort()
+	out := s.sorter.newStream()
+	s.sorter.streams[proto] = out
+	s.protos = append(s.protos, proto)
+	return out
 }
 
 // Of a connection of HTTP/2.
@@ -83,28 +118,51 @@ func (s *Server) Handle(h http.Handler) { s.http.Handler = h }
 // Run answers requests until ctx ends. Then open requests are cancelled, which
 // ends blocking queries and streams, and given the grace period to finish.
 func (s *Server) Run(ctx context.Context) error {
-	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(s.listener) }()
+	serve, sorted := s.listener, make(chan error, 1)
+	if s.sorter != nil {
+		if s.cfg.TLS != nil {
+			s.sorter.tls = s.cfg.TLS(s.protos)
+		}
+		serve = s.sorter.http
+		go func() { sorted <- s.sorter.run() }()
+		defer func() { _ = s.listener.Close(); <-sorted }()
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.http.Serve(serve) }()
 	select {
-	case err := <-failed:
+	case err := <-sorted:
+		sorted <- err
+		_ = s.http.Close()
+		return fmt.Errorf("accept for %s: %w", s.cfg.For, errors.Join(err, ignoreClosed(<-served)))
+	case err := <-served:
 		s.cancel()
 		return fmt.Errorf("serve HTTP: %w", err)
 	case <-ctx.Done():
 	}
 	s.cancel()
-	end, stop := context.WithTimeout(context.WithoutCancel(ctx), s.grace)
+	end, stop := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
 	defer stop()
 	if err := s.http.Shutdown(end); err != nil {
 		_ = s.http.Close()
 	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+	if err := ignoreClosed(<-served); err != nil {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil
 }
 
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
 // Close gives the address back when Run was never called.
 func (s *Server) Close() error {
 	s.cancel()
+	if s.sorter != nil {
+		s.sorter.stop()
+	}
 	return s.listener.Close()
 }
