@@ -83,5 +83,9 @@ func evaluationAllocations(r *Read, req *api.IDRequest) ([]*api.AllocationListSt
 	if err := wholeID("eval", req.ID); err != nil {
 		return nil, err
 	}
-	return page(r, &req.QueryOptions, allocationListing(r.AllocationsByEval(req.ID), false, true))
+	x, known := r.Evaluation(req.ID)
+	if !known {
+		x = &api.Evaluation{ID: req.ID} // it has placed nothing
+	}
+	return page(r, &req.QueryOptions, allocationListing(r.AllocationsByEval(x), false, true))
 }

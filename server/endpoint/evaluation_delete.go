@@ -50,7 +50,7 @@ func (e *Endpoints) evaluationsDelete(w *Write, req *api.EvaluationsDeleteReques
 
 // deletable refuses evaluations whose allocations still run: they tell why.
 func (w *Write) deletable(x *api.Evaluation) error {
-	for a := range w.AllocationsByEval(x.ID) {
+	for a := range w.AllocationsByEval(x) {
 		if !a.Terminal() {
 			return api.Errorf(api.ErrConflict, "evaluation %s has allocations that still run, for example %s", x.ID, a.ID)
 		}

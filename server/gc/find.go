@@ -1,6 +1,8 @@
 package gc
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -35,7 +37,6 @@ func Find(v *state.View, t Thresholds, now time.Time) *fsm.Reap {
 	f.jobs()
 	f.excess(parents(v))
 	f.evaluations()
-	f.strays()
 	f.deployments()
 	f.nodes()
 	return &f.found
@@ -147,27 +148,39 @@ func (f *finder) gone(a *api.Allocation) bool {
 	return !known
 }
 
-// evaluations finds evaluations that are over together with what they placed.
+// evaluations finds evaluations that are over together with what they placed, and allocations whose evaluation was freed before them: one pass
+// over the allocations, whatever the number of evaluations.
 func (f *finder) evaluations() {
+	kept := map[string]bool{} // evaluations that are over for long enough; true: something of them is still needed
 	for e := range f.view.Evaluations() {
-		if f.doomed[e.ID] || !e.Terminal() || !f.olderThan(e.ModifyTime, f.limit(e.Type)) {
-			continue
-		}
-		keep := false
-		for a := range f.view.AllocationsByEval(e.ID) {
-			if f.doomed[a.ID] {
-				continue
-			}
-			if f.dispensable(a) {
-				f.addAlloc(a.ID)
-			} else {
-				keep = true
-			}
-		}
-		if !keep {
-			f.addEval(e.ID)
+		if !f.doomed[e.ID] && e.Terminal() && f.olderThan(e.ModifyTime, f.limit(e.Type)) {
+			kept[e.ID] = false
 		}
 	}
+	for a := range f.view.Allocations() {
+		if f.doomed[a.ID] || !f.freed(a, kept) {
+			continue
+		}
+		if f.dispensable(a) {
+			f.addAlloc(a.ID)
+		} else if _, over := kept[a.EvalID]; over {
+			kept[a.EvalID] = true
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(kept)) {
+		if !kept[id] {
+			f.addEval(id)
+		}
+	}
+}
+
+// freed says whether an allocation's evaluation is among those, or there no more.
+func (f *finder) freed(a *api.Allocation, over map[string]bool) bool {
+	if _, ok := over[a.EvalID]; ok {
+		return true
+	}
+	_, ok := f.view.Evaluation(a.EvalID)
+	return !ok
 }
 
 func (f *finder) limit(jobType string) time.Duration {
@@ -196,18 +209,6 @@ func (f *finder) dispensable(a *api.Allocation) bool {
 		return true
 	}
 	return a.Job != nil && (a.Job.CreateIndex != job.CreateIndex || a.Job.Version < job.Version)
-}
-
-// strays finds allocations whose evaluation was freed before them.
-func (f *finder) strays() {
-	for a := range f.view.Allocations() {
-		if f.doomed[a.ID] {
-			continue
-		}
-		if _, ok := f.view.Evaluation(a.EvalID); !ok && f.dispensable(a) {
-			f.addAlloc(a.ID)
-		}
-	}
 }
 
 func (f *finder) deployments() {

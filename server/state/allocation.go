@@ -12,7 +12,6 @@ type allocationTables struct {
 	allocs           *byID[*api.Allocation]
 	allocsJob        *table.Index[jobID, string, *api.Allocation]
 	allocsNode       *table.Index[string, string, *api.Allocation]
-	allocsEval       *table.Index[string, string, *api.Allocation]
 	allocsDeployment *table.Index[string, string, *api.Allocation]
 	usage            *byID[*NodeUsage]
 }
@@ -24,7 +23,6 @@ func newAllocationTables(s *table.Store) allocationTables {
 		return append(dst, jobID{Namespace: a.Namespace, ID: a.JobID})
 	})
 	t.allocsNode = table.AddIndex(t.allocs, "node", compareString, func(a *api.Allocation, dst []string) []string { return append(dst, a.NodeID) })
-	t.allocsEval = table.AddIndex(t.allocs, "eval", compareString, func(a *api.Allocation, dst []string) []string { return append(dst, a.EvalID) })
 	t.allocsDeployment = table.AddIndex(t.allocs, "deployment", compareString, func(a *api.Allocation, dst []string) []string {
 		if a.DeploymentID == "" {
 			return dst
@@ -66,9 +64,16 @@ func (r Reader) AllocationsByNode(nodeID string) iter.Seq[*api.Allocation] {
 	return tablesOf(r.t).allocsNode.Range(r.r, nodeID)
 }
 
-// AllocationsByEval returns the allocations that an evaluation placed.
-func (r Reader) AllocationsByEval(evalID string) iter.Seq[*api.Allocation] {
-	return tablesOf(r.t).allocsEval.Range(r.r, evalID)
+// AllocationsByEval returns the allocations that an evaluation placed. They are looked for among those of its job: an index of their own would
+// cost every placement, and every allocation 50 bytes, for what is seldom asked.
+func (r Reader) AllocationsByEval(x *api.Evaluation) iter.Seq[*api.Allocation] {
+	return func(yield func(*api.Allocation) bool) {
+		for a := range r.AllocationsByJob(x.Namespace, x.JobID) {
+			if a.EvalID == x.ID && !yield(a) {
+				return
+			}
+		}
+	}
 }
 
 // AllocationsByDeployment returns the allocations of a deployment.
