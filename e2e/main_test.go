@@ -62,8 +62,8 @@ func run(m *testing.M) int {
 	return code
 }
 
-func build(path string) error {
-	args := []string{"build", "-o", path}
+func build(path string, more ...string) error {
+	args := append([]string{"build", "-o", path}, more...)
 	if os.Getenv("SERAI_E2E_RACE") != "" {
 		args = append(args, "-race")
 	}

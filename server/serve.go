@@ -98,11 +98,11 @@ func (s *Server) Member() *api.AgentMember {
 	port, _ := strconv.ParseUint(portText, 10, 16)
 	return &api.AgentMember{
 		Name: s.memberName(), Addr: host, Port: uint16(port), Status: "alive",
-		Tags: map[string]string{
+		Tags: s.protocolTags(map[string]string{
 			"role": "nomad", "region": s.cfg.Region, "dc": s.cfg.Datacenter, "id": s.cfg.ID,
 			"build": s.cfg.Version, "rpc_addr": host, "port": portText, "bootstrap": "1",
 			"vsn": "1", "raft_vsn": "3",
-		},
+		}),
 		ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
 	}
 }
@@ -196,7 +196,7 @@ func (s *Server) Stats() map[string]map[string]string {
 	return map[string]map[string]string{
 		"nomad": {
 			"server": "true", "leader": strconv.FormatBool(s.raft.Leader()), "leader_addr": s.Leader(),
-			"bootstrap": "true", "known_regions": "1",
+			"bootstrap": "true", "known_regions": "1", "protocol": strconv.Itoa(s.store.View().Protocol()), "protocol_max": strconv.Itoa(s.protocolMax()),
 		},
 		"raft": s.raft.Stats(),
 		"broker": {

@@ -45,6 +45,7 @@ type Config struct {
 	GCInterval      time.Duration
 	Heartbeat       Heartbeat
 	EventBuffer     int // commits that the event stream remembers
+	Protocol        int // newest protocol version that this server may use; 0: what its build knows
 	SnapshotAfter   uint64
 }
 
@@ -185,6 +186,7 @@ func (s *Server) lead(ctx context.Context) error {
 	g.Go(func() error { return d.Run(ctx) })
 	g.Go(func() error { return s.heartbeat.Run(ctx) })
 	g.Go(func() error { return s.collector.Run(ctx) })
+	g.Go(func() error { return s.followProtocol(ctx) })
 	g.Go(func() error {
 		return drain.New(drain.Config{Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "drain")}).Run(ctx)
 	})

@@ -49,6 +49,7 @@ func (a *Agent) openServer() (*server.Server, error) {
 		},
 		EventBuffer:   max(c.EventBufferSize, 1024),
 		SnapshotAfter: uint64(max(c.RaftSnapshotThreshold, 0)),
+		Protocol:      c.ProtocolVersion,
 	})
 }
 

@@ -243,6 +243,13 @@ func (a *Agent) SetEnv(env ...string) {
 	a.opts.Env = env
 }
 
+// Swap replaces the binary and the further arguments of the next start.
+func (a *Agent) Swap(binary string, args ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.opts.Binary, a.opts.Args = binary, args
+}
+
 // Environ is the environment of the agent and of commands that talk to it.
 func (a *Agent) Environ() []string {
 	env := []string{"SERAI_E2E_MARK=" + a.Mark, "TMPDIR=" + filepath.Join(a.Dir, "tmp"), "SERAI_ADDR=" + a.Address}

@@ -225,6 +225,9 @@ type Applied struct {
 // api.ErrUnavailable (the outcome is unknown). When ctx ends first, the
 // command may still be applied.
 func (r *Raft) Apply(ctx context.Context, entry []byte) (Applied, error) {
+	if err := fsm.Allow(entry, r.protocol()); err != nil {
+		return Applied{}, err
+	}
 	var f raft.ApplyFuture
 	err := r.wait(ctx, func() raft.Future {
 		f = r.raft.Apply(entry, enqueueTimeout(ctx))
@@ -242,12 +245,19 @@ func (r *Raft) Apply(ctx context.Context, entry []byte) (Applied, error) {
 
 // Do encodes a command and applies it.
 func (r *Raft) Do(ctx context.Context, c fsm.Command) (Applied, error) {
+	if err := fsm.AllowCommand(c, r.protocol()); err != nil {
+		return Applied{}, err
+	}
 	entry, err := fsm.Encode(c)
 	if err != nil {
 		return Applied{}, err
 	}
 	return r.Apply(ctx, entry)
 }
+
+// protocol is the cluster's protocol version, as far as this server has applied
+// the log.
+func (r *Raft) protocol() int { return r.fsm.Store().View().Protocol() }
 
 // Barrier returns when everything that was in the log before it is applied
 // here: a new leader calls it before it trusts its state.

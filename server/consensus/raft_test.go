@@ -139,8 +139,12 @@ func TestUnknownCommandStops(t *testing.T) {
 	}
 	defer r.Close()
 	awaitLeader(t, r)
-	if _, err := r.Apply(context.Background(), []byte{0xff, 0xff, 1}); !errors.Is(err, fsm.ErrFatal) {
-		t.Errorf("an unknown command gave %v", err)
+	f := r.raft.Apply([]byte{0xff, 0xff, 1}, time.Minute) // as the log of a newer leader has it
+	if err := f.Error(); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := f.Response().(outcome); !errors.Is(got.err, fsm.ErrFatal) {
+		t.Errorf("an unknown command gave %v", got.err)
 	}
 	t.Log(<-stopped)
 	_, err = r.Do(context.Background(), &fsm.NamespaceUpsert{Namespaces: []*api.Namespace{{Name: "x"}}})

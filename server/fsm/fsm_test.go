@@ -78,6 +78,9 @@ func sample(d definition) Command {
 	seed := int(d.number) * 1000
 	c := d.new()
 	reflect.ValueOf(c).Elem().Set(sampleType(reflect.TypeOf(c).Elem(), &seed, 0))
+	if p, ok := c.(*ProtocolRaise); ok {
+		p.Version = 1 // a build applies no other than it knows
+	}
 	if p, ok := c.(*PlanApply); ok {
 		p.Plans[0].EvalID, p.Plans[0].Placements[0].ID, p.Plans[0].Placements[0].NodeID = uuid(1), uuid(2), uuid(3)
 	}

@@ -31,6 +31,13 @@ type definition struct {
 	number Number
 	name   string
 	new    func() Command
+	since  int // protocol version from which on it may be in the log; 0 is the first
+}
+
+// from says that a command came with a later protocol version.
+func (d definition) from(protocol int) definition {
+	d.since = protocol
+	return d
 }
 
 // define makes a registry entry for the command type C, of which *C is a
@@ -39,10 +46,12 @@ func define[C any, P interface {
 	*C
 	Command
 }](number Number, name string) definition {
-	return definition{number, name, func() Command { return P(new(C)) }}
+	return definition{number: number, name: name, new: func() Command { return P(new(C)) }}
 }
 
-// definitions lists every command there is. Add at the end; take none away.
+// definitions lists every command there is. Add at the end; take none away. One
+// that comes after a release is define[…](…).from(N), with version.ProtocolMax
+// at N or more: it is not written before all servers know it.
 var definitions = []definition{
 	define[JobRegister](1, "JobRegister"),
 	define[JobDeregister](2, "JobDeregister"),
@@ -77,6 +86,7 @@ var definitions = []definition{
 	define[NodeDrain](32, "NodeDrain"),
 	define[DrainStep](33, "DrainStep"),
 	define[EvalCancel](34, "EvalCancel"),
+	define[ProtocolRaise](100, "ProtocolRaise"),
 }
 
 var (
@@ -143,6 +153,11 @@ func Decode(entry []byte) (Command, error) {
 	}
 	if err := wire.Unmarshal(entry[2:], c); err != nil {
 		return nil, fmt.Errorf("%w: command %s: %w", ErrFatal, d.name, err)
+	}
+	if x, ok := c.(judge); ok {
+		if err := x.known(); err != nil {
+			return nil, fmt.Errorf("%w: command %s: %w", ErrFatal, d.name, err)
+		}
 	}
 	return c, nil
 }

@@ -18,6 +18,7 @@ type clusterTables struct {
 type ClusterMeta struct {
 	ClusterID   string
 	CreateTime  int64 // Unix nanoseconds
+	Protocol    int   `json:",omitempty"` // version of the cluster; 0 is the first
 	CreateIndex uint64
 	ModifyIndex uint64
 }
@@ -48,3 +49,12 @@ func (r Reader) SchedulerConfig() *api.SchedulerConfiguration {
 
 // ClusterMeta returns the cluster's identity, once it has one.
 func (r Reader) ClusterMeta() (*ClusterMeta, bool) { return tablesOf(r.t).meta.Get(r.r, "") }
+
+// Protocol returns the protocol version of the cluster, 1 at least: nothing that
+// came with a later one may be written.
+func (r Reader) Protocol() int {
+	if m, ok := r.ClusterMeta(); ok {
+		return max(1, m.Protocol)
+	}
+	return 1
+}

@@ -6,8 +6,10 @@ import (
 	"hash/fnv"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/version"
 	"github.com/seraihq/serai/server/state/table"
 )
 
@@ -20,6 +22,7 @@ var ErrSnapshot = errors.New("snapshot cannot be used")
 type section struct {
 	name    string
 	version uint64
+	since   int // protocol version from which on snapshots hold it; 0 is the first
 	write   func(w *snapshotWriter, v *View) error
 	read    func(r *snapshotReader, tx *Tx) error
 }
@@ -43,6 +46,13 @@ func sections() []section {
 		{name: sectionOldJobs, version: 1, write: writeOldJobs, read: readOldJobs},
 		{name: TableAllocations, version: 1, write: writeAllocations, read: readAllocations},
 	}
+}
+
+// firstTables are in every snapshot. A table that came later may be absent, from
+// a snapshot of an older build: it is empty.
+var firstTables = []string{
+	TableClusterMeta, TableNamespaces, TableNodePools, TableSchedulerConfig, TableNodes, TableJobs, TableJobVersions, TableJobSubmissions,
+	TableJobSummaries, TableScalingEvents, TablePeriodicLaunches, TableEvaluations, TableDeployments, sectionOldJobs, TableAllocations,
 }
 
 // rowTable is what a snapshot needs of a table with rows *T.
@@ -86,7 +96,9 @@ func rows[T any](name string, of func(*tables) rowTable[T]) section {
 func (v *View) WriteSnapshot(w io.Writer) error {
 	sw := newSnapshotWriter(w)
 	sw.header(v.Index())
-	list := sections()
+	// What came with a later protocol version is still empty, and servers of an
+	// older build would refuse its name.
+	list := slices.DeleteFunc(sections(), func(s section) bool { return s.since > v.Protocol() })
 	for i := range list {
 		sw.begin(list[i].name, list[i].version)
 		if err := list[i].write(sw, v); err != nil {
@@ -131,8 +143,15 @@ func ReadSnapshot(r io.Reader) (*Store, error) {
 	if err := sr.footer(); err != nil {
 		return nil, err
 	}
-	for name := range known {
-		return nil, fmt.Errorf("%w: table %q is missing; use another snapshot", ErrSnapshot, name)
+	for _, name := range firstTables {
+		if _, missing := known[name]; missing {
+			return nil, fmt.Errorf("%w: table %q is missing; use another snapshot", ErrSnapshot, name)
+		}
+	}
+	if newest := version.ProtocolMax(); tx.Protocol() > newest {
+		return nil, fmt.Errorf("%w: it is of a cluster at protocol version %d, and this build knows up to %d; use a build at least as new as the one that wrote it", ErrSnapshot, tx.Protocol(), newest)
+	} else if oldest := version.ProtocolMin(); tx.Protocol() < oldest {
+		return nil, fmt.Errorf("%w: it is of a cluster at protocol version %d, and this build knows none before %d; upgrade by way of an older build", ErrSnapshot, tx.Protocol(), oldest)
 	}
 	tx.rederive()
 	tx.tx.Commit()

@@ -39,7 +39,7 @@ var accepted = map[string]string{
 	"reporting.license":            `enabled`,
 	"rpc":                          `accept_backlog keep_alive_interval connection_write_timeout stream_open_timeout stream_close_timeout dial_timeout`,
 	"sentinel":                     `import* additional_enabled_modules`,
-	"server": `authoritative_region client_introduction protocol_version raft_protocol csi_volume_claim_gc_interval
+	"server": `authoritative_region client_introduction raft_protocol csi_volume_claim_gc_interval
 		csi_volume_claim_gc_threshold csi_plugin_gc_threshold acl_token_gc_threshold root_key_gc_interval
 		root_key_gc_threshold root_key_rotation_threshold start_join retry_join retry_max retry_interval
 		rejoin_after_leave non_voting_server redundancy_zone upgrade_version plan_rejection_tracker

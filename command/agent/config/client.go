@@ -141,6 +141,10 @@ type Server struct {
 	EnableEventBroker bool `hcl:"enable_event_broker" effect:"none"`
 	EventBufferSize   int  `hcl:"event_buffer_size"`
 
+	// ProtocolVersion holds back what is new in this build, so that an older one
+	// can take its place again; 0: nothing.
+	ProtocolVersion int `hcl:"protocol_version"`
+
 	RaftMultiplier        int           `hcl:"raft_multiplier" effect:"none"`
 	RaftSnapshotThreshold int           `hcl:"raft_snapshot_threshold"`
 	RaftSnapshotInterval  time.Duration `hcl:"raft_snapshot_interval" effect:"none"`
