@@ -245,3 +245,45 @@ type ExecHandshake struct {
 	Version   int    `json:"version"`
 	AuthToken string `json:"auth_token"`
 }
+
+// AgentJoinRequest has a server join others.
+type AgentJoinRequest struct {
+	WriteOptions
+	Addresses []string `query:"address" json:"-"`
+}
+
+// AgentJoinResponse tells how many servers were joined, and else why none was.
+type AgentJoinResponse struct {
+	NumJoined int    `json:"num_joined"`
+	Error     string `json:"error"`
+	Warning   string `json:"warning"`
+}
+
+// AgentForceLeaveRequest declares a failed server to have left; with Prune it is
+// forgotten as well.
+type AgentForceLeaveRequest struct {
+	WriteOptions
+	Node  string `query:"node" json:"-"`
+	Prune bool   `query:"prune" json:"-"`
+}
+
+// AgentSetServersRequest replaces the servers that a client knows.
+type AgentSetServersRequest struct {
+	WriteOptions
+	Addresses []string `query:"address" json:"-"`
+}
+
+// KeyringRequest names a gossip key.
+type KeyringRequest struct {
+	WriteOptions
+	Key string
+}
+
+// KeyringResponse tells what the servers have of gossip keys: by key how many
+// have it, and how many write with it.
+type KeyringResponse struct {
+	Messages    map[string]string
+	Keys        map[string]int
+	PrimaryKeys map[string]int
+	NumNodes    int
+}

@@ -125,6 +125,8 @@ var heavy = map[string][]string{
 	"github.com/hashicorp/raft":                   {"server/consensus"},
 	"github.com/hashicorp/raft-wal":               {"server/consensus"},
 	"github.com/hashicorp/serf":                   {"server/gossip"},
+	"github.com/hashicorp/memberlist":             {"server/gossip"},
+	"github.com/hashicorp/go-msgpack":             {"server/gossip"},
 	"github.com/hashicorp/go-plugin":              {"drivers/plugin"},
 	"github.com/opencontainers/runc/libcontainer": {"drivers/internal/contain"},
 	"github.com/hashicorp/hcl/v2":                 {"jobspec", "internal/hclx"},
