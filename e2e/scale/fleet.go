@@ -12,6 +12,7 @@ import (
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/internal/rpc"
+	"github.com/seraihq/serai/internal/tlsx"
 )
 
 // fleet is the simulated clients and what they have seen.
@@ -50,7 +51,7 @@ type goal struct {
 
 func newFleet(o *options, s shape, server string) *fleet {
 	f := &fleet{o: o, shape: s, jobs: map[string]*job{}}
-	first := rpc.NewClient([]string{server})
+	first := rpc.NewClient([]string{server}, &tlsx.Dialer{})
 	clients := []*rpc.Client{first}
 	for len(clients) < o.Conns || o.Conns == 0 && len(clients) < o.Nodes {
 		clients = append(clients, first.Share())

@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/tlsx"
 	"github.com/seraihq/serai/internal/wire"
 )
 
 const (
-	dialTimeout = 5 * time.Second
 	// callTimeout is how long a call may take, from the first byte sent to the
 	// last received.
 	callTimeout = 30 * time.Second
@@ -35,35 +35,35 @@ type Client struct {
 	current atomic.Uint32 // index in servers
 	http    *http.Transport
 	upgrade *http.Transport // for sessions that leave HTTP, which HTTP/2 has not
+	dialer  *tlsx.Dialer
 	decoded *decoded
 }
 
-// NewClient makes a client of servers, each host:port. It opens no connection.
-func NewClient(servers []string) *Client {
-	return &Client{
-		servers: servers, decoded: &decoded{}, http: Transport(),
-		upgrade: &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, IdleConnTimeout: idleTimeout},
-	}
+// NewClient makes a client of servers, each host:port, that it reaches by the
+// dialer. It opens no connection.
+func NewClient(servers []string, d *tlsx.Dialer) *Client {
+	return &Client{servers: servers, dialer: d, decoded: &decoded{}, http: Transport(d, tlsx.ProtoHTTP2), upgrade: Transport(d, tlsx.ProtoHTTP1)}
 }
 
-var dialer = &net.Dialer{Timeout: dialTimeout, KeepAlive: pingAfter}
-
-// Transport makes a transport of HTTP/2 without encryption that notices dead
-// connections.
-func Transport() *http.Transport {
+// Transport makes a transport to servers that speaks one of the two kinds of
+// HTTP, with TLS where the dialer has keys, and that notices dead connections.
+func Transport(d *tlsx.Dialer, proto string) *http.Transport {
+	dial := func(ctx context.Context, _, address string) (net.Conn, error) { return d.Dial(ctx, address, proto) }
 	t := &http.Transport{
-		Protocols: new(http.Protocols), DialContext: dialer.DialContext,
+		Protocols: new(http.Protocols), DialContext: dial, DialTLSContext: dial,
 		DisableCompression: true, IdleConnTimeout: idleTimeout,
 		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: sendTimeout},
 	}
-	t.Protocols.SetUnencryptedHTTP2(true)
+	t.Protocols.SetHTTP1(proto == tlsx.ProtoHTTP1)
+	t.Protocols.SetHTTP2(proto == tlsx.ProtoHTTP2 && d.Keys != nil)
+	t.Protocols.SetUnencryptedHTTP2(proto == tlsx.ProtoHTTP2 && d.Keys == nil)
 	return t
 }
 
 // Share makes a client that remembers what it decoded together with c, but has
 // connections of its own. It is for programs that are many clients at once.
 func (c *Client) Share() *Client {
-	other := NewClient(c.servers)
+	other := NewClient(c.servers, c.dialer)
 	other.decoded = c.decoded
 	return other
 }
@@ -194,7 +194,7 @@ func (c *Client) next(at uint32) {
 }
 
 func (c *Client) postTo(ctx context.Context, server, path string, body []byte) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+server+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.dialer.Scheme()+"://"+server+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -221,13 +221,12 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	for range c.servers {
 		at := c.current.Load()
 		try := r.Clone(r.Context())
-		try.URL.Scheme, try.URL.Host, try.Host = "http", c.servers[at], c.servers[at]
+		try.URL.Scheme, try.URL.Host, try.Host = c.dialer.Scheme(), c.servers[at], c.servers[at]
 		if r.Body != nil {
 			try.Body = io.NopCloser(r.Body) // a server that cannot be reached has not read it
 		}
 		resp, err := transport.RoundTrip(try)
-		var dial *net.OpError
-		if err == nil || r.Context().Err() != nil || !errors.As(err, &dial) || dial.Op != "dial" {
+		if err == nil || r.Context().Err() != nil || !errors.Is(err, tlsx.ErrUnreached) {
 			return resp, err
 		}
 		failed = errors.Join(failed, err)

@@ -10,9 +10,9 @@
 //
 // Errors keep their kind (api.Err...). What comes from the other side is
 // bounded before memory is taken for it. Connections are pinged when they are
-// quiet, so that a dead one is noticed. Connections are not encrypted yet;
-// listeners and dialers therefore keep to loopback, which is for command/agent
-// to check (Loopback).
+// quiet, so that a dead one is noticed. Connections have TLS with certificates
+// on both sides (package tlsx), and each call is for certain roles (Roles); an
+// agent without TLS keeps to loopback.
 //
 // The package starts no goroutines of its own.
 package rpc

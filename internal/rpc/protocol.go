@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/tlsx"
 )
 
 // Prefix is where the calls between agents are; below it is the name of the call.
@@ -18,6 +21,27 @@ const (
 	pathUpdate    = Prefix + "node/update"
 	pathSync      = Prefix + "node/sync"
 )
+
+// roles says which certificates may make which calls; a call that is not listed
+// is for servers alone.
+var roles = map[string][]tlsx.Role{
+	pathRegister:  {tlsx.RoleClient, tlsx.RoleServer},
+	pathHeartbeat: {tlsx.RoleClient, tlsx.RoleServer},
+	pathUpdate:    {tlsx.RoleClient, tlsx.RoleServer},
+	pathSync:      {tlsx.RoleClient, tlsx.RoleServer},
+}
+
+// Calls lists the paths of the calls between agents.
+func Calls() []string { return slices.Sorted(maps.Keys(roles)) }
+
+// Roles gives the certificates that may make a call: that of an agent with a
+// server counts as a client's where it may have one.
+func Roles(path string) []tlsx.Role {
+	if r, ok := roles[path]; ok {
+		return r
+	}
+	return []tlsx.Role{tlsx.RoleServer}
+}
 
 // contentType names the codec and its version. No web page can send it
 // without asking first.

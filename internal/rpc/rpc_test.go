@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/tlsx"
 	"github.com/seraihq/serai/internal/wire"
 )
 
@@ -56,7 +57,7 @@ func client(t *testing.T, servers ...*httptest.Server) *Client {
 	for _, s := range servers {
 		addresses = append(addresses, s.Listener.Addr().String())
 	}
-	c := NewClient(addresses)
+	c := NewClient(addresses, &tlsx.Dialer{})
 	t.Cleanup(c.Close)
 	return c
 }
@@ -254,7 +255,7 @@ func TestSilentServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	c := NewClient([]string{l.Addr().String()})
+	c := NewClient([]string{l.Addr().String()}, &tlsx.Dialer{})
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

@@ -3,6 +3,7 @@ package tlsx
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -24,6 +25,22 @@ type Dialer struct {
 	Local  net.IP // from which address; nil: the system chooses
 }
 
+// ErrUnreached is the kind of every error of Dial: nothing was asked yet.
+var ErrUnreached = errors.New("not reached")
+
+// unreached keeps the text of an error and adds the kind.
+type unreached struct{ error }
+
+func (u unreached) Unwrap() []error { return []error{u.error, ErrUnreached} }
+
+// Scheme gives the scheme of URLs: https with keys, else http.
+func (d *Dialer) Scheme() string {
+	if d.Keys != nil {
+		return "https"
+	}
+	return "http"
+}
+
 // Dial connects to a server of the region at host:port, and agrees on a
 // protocol. A peer that is no server of this region is refused.
 func (d *Dialer) Dial(ctx context.Context, address, proto string) (net.Conn, error) {
@@ -32,6 +49,14 @@ func (d *Dialer) Dial(ctx context.Context, address, proto string) (net.Conn, err
 
 // DialTo connects as Dial does, to whom check accepts.
 func (d *Dialer) DialTo(ctx context.Context, address, proto string, check func(Peer) error) (net.Conn, error) {
+	c, err := d.dial(ctx, address, proto, check)
+	if err != nil {
+		return nil, unreached{err}
+	}
+	return c, nil
+}
+
+func (d *Dialer) dial(ctx context.Context, address, proto string, check func(Peer) error) (net.Conn, error) {
 	if d.Keys == nil && !Loopback(address) {
 		return nil, api.Errorf(api.ErrDenied, "%s is on another machine and this agent has no TLS: nothing is sent there unencrypted; set tls { rpc = true } with ca_file, cert_file and key_file, or run serai join", address)
 	}

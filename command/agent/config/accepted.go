@@ -56,7 +56,6 @@ var accepted = map[string]string{
 		circonus_api_url circonus_submission_interval circonus_submission_url circonus_check_id
 		circonus_check_force_metric_activation circonus_check_instance_id circonus_check_search_tag
 		circonus_check_tags circonus_check_display_name circonus_broker_id circonus_broker_select_tag`,
-	"tls":                        `rpc_upgrade_mode tls_cipher_suites tls_min_version`,
 	"ui":                         `content_security_policy consul vault`,
 	"ui.consul":                  `ui_url`,
 	"ui.content_security_policy": `connect_src default_src form_action frame_ancestors img_src script_src style_src`,

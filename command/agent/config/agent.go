@@ -42,7 +42,7 @@ type Agent struct {
 	HTTPAPIResponseHeaders map[string]string `hcl:"http_api_response_headers"`
 
 	ACL ACL `hcl:"acl" effect:"refused"` // refused when enabled: not built
-	TLS TLS `hcl:"tls" effect:"refused"` // refused when set: not built
+	TLS TLS `hcl:"tls"`
 
 	DevMode bool       // state in memory, everything on one loopback agent
 	Files   []string   // files that were read, in order
@@ -97,10 +97,10 @@ type Telemetry struct {
 // Limits bound what one caller of the HTTP API may take. The http_ names below
 // https_handshake_timeout and http_max_conns_per_client are serai's own.
 type Limits struct {
-	HTTPSHandshakeTimeout time.Duration `hcl:"https_handshake_timeout" effect:"none"`
+	HTTPSHandshakeTimeout time.Duration `hcl:"https_handshake_timeout"`   // 0 = 5 s
 	HTTPMaxConnsPerClient int           `hcl:"http_max_conns_per_client"` // 0 = no limit
-	RPCHandshakeTimeout   time.Duration `hcl:"rpc_handshake_timeout" effect:"none"`
-	RPCMaxConnsPerClient  int           `hcl:"rpc_max_conns_per_client"` // 0 = no limit
+	RPCHandshakeTimeout   time.Duration `hcl:"rpc_handshake_timeout"`     // 0 = 5 s
+	RPCMaxConnsPerClient  int           `hcl:"rpc_max_conns_per_client"`  // 0 = no limit
 
 	HTTPReadHeaderTimeout time.Duration `hcl:"http_read_header_timeout"`
 	HTTPIdleTimeout       time.Duration `hcl:"http_idle_timeout"`
@@ -128,15 +128,4 @@ type UILabel struct {
 type ACL struct {
 	Enabled          bool          `hcl:"enabled"`
 	ReplicationToken api.Sensitive `hcl:"replication_token"`
-}
-
-// TLS is read only to refuse what is not built.
-type TLS struct {
-	HTTP                 bool   `hcl:"http"`
-	RPC                  bool   `hcl:"rpc"`
-	VerifyServerHostname bool   `hcl:"verify_server_hostname"`
-	VerifyHTTPSClient    bool   `hcl:"verify_https_client"`
-	CAFile               string `hcl:"ca_file"`
-	CertFile             string `hcl:"cert_file"`
-	KeyFile              string `hcl:"key_file"`
 }

@@ -27,6 +27,7 @@ func (v *checker) add(key, format string, args ...any) {
 func (v *checker) check() {
 	v.checkAgent()
 	v.checkRefused()
+	v.checkTLS()
 	v.checkPorts()
 	v.checkServer()
 	v.checkClient()
@@ -99,9 +100,6 @@ func (v *checker) checkRefused() {
 	if c.ACL.ReplicationToken != "" {
 		v.add("acl.replication_token", "acl: replication is not built yet; remove replication_token")
 	}
-	if c.TLS != (TLS{}) {
-		v.add("tls", "tls: encryption is not built yet; remove the tls block and keep the HTTP API on loopback")
-	}
 	if c.Server.Encrypt != "" {
 		v.add("server.encrypt", "server.encrypt: gossip encryption is not built yet; remove it")
 	}
@@ -151,8 +149,8 @@ func (v *checker) checkServer() {
 	if s.BootstrapExpect > 1 {
 		v.add("server.bootstrap_expect", "server.bootstrap_expect = %d: clusters of several servers are not built yet; use 1", s.BootstrapExpect)
 	}
-	if !isLoopback(v.agent.Addresses.RPC) {
-		v.add("addresses.rpc", "addresses.rpc = %q: connections between agents are not encrypted yet, so the RPC port listens on loopback only; set addresses { rpc = \"127.0.0.1\" }", v.agent.Addresses.RPC)
+	if !isLoopback(v.agent.Addresses.RPC) && !v.agent.TLS.RPC {
+		v.add("addresses.rpc", "addresses.rpc = %q: connections between agents are not encrypted without tls { rpc = true }, so the RPC port would listen on loopback only; \"serai init\" sets TLS up, or set addresses { rpc = \"127.0.0.1\" }", v.agent.Addresses.RPC)
 	}
 	if s.BootstrapExpect < 0 {
 		v.add("server.bootstrap_expect", "server.bootstrap_expect must be 1")
@@ -205,8 +203,8 @@ func (v *checker) checkClient() {
 	for _, s := range c.Servers {
 		if host, port, err := net.SplitHostPort(s); err != nil || !isPort(port) {
 			v.add("client.servers", "client.servers: %q is not host:port; write it like 127.0.0.1:4647", s)
-		} else if !isLoopback(host) {
-			v.add("client.servers", "client.servers: %q: connections between agents are not encrypted yet, so servers are reached on loopback only; write 127.0.0.1 or localhost with the server's RPC port", s)
+		} else if !isLoopback(host) && !v.agent.TLS.RPC {
+			v.add("client.servers", "client.servers: %q: connections between agents are not encrypted without tls { rpc = true }, so servers are reached on loopback only; \"serai join\" sets TLS up, or write 127.0.0.1 with the server's RPC port", s)
 		}
 	}
 	for key, ports := range map[string]string{"client.reserved.reserved_ports": c.Reserved.ReservedPorts} {

@@ -241,7 +241,7 @@ func FuzzParse(f *testing.F) {
 // effect or is refused. So `config validate` cannot promise what nothing does.
 func TestEffect(t *testing.T) {
 	var source strings.Builder
-	for _, pattern := range []string{"../*.go", "../listen/*.go", "../rest/*.go", "../monitor/*.go", "finish.go", "device.go", "network.go", "template.go", "artifact.go"} {
+	for _, pattern := range []string{"../*.go", "../listen/*.go", "../rest/*.go", "../monitor/*.go", "finish.go", "device.go", "network.go", "template.go", "artifact.go", "tls.go"} {
 		files, _ := filepath.Glob(pattern)
 		for _, f := range files {
 			if !strings.HasSuffix(f, "_test.go") {
@@ -332,6 +332,38 @@ client {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "a.hcl:") {
 			t.Errorf("%s: %v", text, err)
 		}
+	}
+}
+
+func TestTLS(t *testing.T) {
+	const files = "\nca_file = \"ca\"\ncert_file = \"c\"\nkey_file = \"k\"\n"
+	for text, want := range map[string]string{
+		"http = true\nrpc = true" + files:                       "",
+		"http = true":                                           "tls: http and rpc need ca_file",
+		"verify_server_hostname = false":                        "verify_server_hostname",
+		"verify_server_hostname = true":                         "",
+		"rpc_upgrade_mode = true":                               "rpc_upgrade_mode",
+		`tls_min_version = "tls11"`:                             "tls_min_version",
+		`tls_min_version = "tls13"`:                             "",
+		`tls_cipher_suites = "TLS_RSA_WITH_AES_128_GCM_SHA256"`: "tls_cipher_suites",
+		`tls_cipher_suites = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305"`: "",
+	} {
+		c := Dev()
+		err := c.Parse("a.hcl", []byte("tls {\n"+text+"\n}\n"))
+		if err == nil {
+			err = c.Finish()
+		}
+		if (want == "") != (err == nil) || err != nil && (!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "a.hcl:")) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	// With it, agents are reached wherever they are.
+	c := Default()
+	if err := c.Parse("b.hcl", []byte("bind_addr = \"10.0.0.1\"\ndata_dir = \"/tmp/x\"\nserver {\n enabled = true\n bootstrap_expect = 1\n}\nclient {\n servers = [\"10.0.0.2\"]\n}\ntls {\n rpc = true"+files+"}\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Finish(); err != nil || c.Addresses.RPC != "10.0.0.1" || c.Client.Servers[0] != "10.0.0.2:4647" {
+		t.Errorf("%v, %q, %v", err, c.Addresses.RPC, c.Client.Servers)
 	}
 }
 

@@ -23,6 +23,7 @@ func Default() *Agent {
 			HTTPReadHeaderTimeout: 10 * time.Second, HTTPIdleTimeout: 2 * time.Minute,
 			HTTPMaxHeaderBytes: 64 << 10, HTTPMaxBodyBytes: 16 << 20,
 		},
+		TLS:    TLS{VerifyServerHostname: true, MinVersion: "tls12"},
 		UI:     UI{Enabled: true, ShowCLIHints: true},
 		places: map[string]place{},
 	}

@@ -49,9 +49,9 @@ func (c *Agent) Finish() error {
 const defaultRPC = 4647
 
 // rpc fills in where servers are. What listens for agents keeps to loopback
-// until their connections are encrypted, wherever the rest listens.
+// without TLS, wherever the rest listens.
 func (c *Agent) rpc() {
-	if !isLoopback(c.BindAddr) {
+	if !isLoopback(c.BindAddr) && !c.TLS.RPC {
 		fill(&c.Addresses.RPC, "127.0.0.1")
 	}
 	fill(&c.Addresses.RPC, c.BindAddr)
@@ -121,10 +121,15 @@ func fill(dst *string, value string) {
 func (c *Agent) Warnings() []string {
 	var out []string
 	if c.Enabled() && !isLoopback(c.Addresses.HTTP) {
-		out = append(out, "the HTTP API listens on "+c.Addresses.HTTP+" without TLS and without access control: whoever reaches the port runs programs on this machine")
+		switch {
+		case !c.TLS.HTTP:
+			out = append(out, "the HTTP API listens on "+c.Addresses.HTTP+" without TLS and without access control: whoever reaches the port runs programs on this machine")
+		case !c.TLS.VerifyHTTPSClient:
+			out = append(out, "the HTTP API listens on "+c.Addresses.HTTP+" without access control: whoever reaches the port runs programs on this machine; set tls { verify_https_client = true }")
+		}
 	}
-	if c.Server.Enabled && !isLoopback(c.BindAddr) && isLoopback(c.Addresses.RPC) {
-		out = append(out, "the RPC port listens on "+c.Addresses.RPC+" only: agents on other machines cannot join until connections between agents are encrypted")
+	if c.Server.Enabled && !isLoopback(c.BindAddr) && isLoopback(c.Addresses.RPC) && !c.TLS.RPC {
+		out = append(out, "the RPC port listens on "+c.Addresses.RPC+" only: agents on other machines join once connections are encrypted, by tls { rpc = true }")
 	}
 	return out
 }
@@ -133,10 +138,13 @@ func (c *Agent) Warnings() []string {
 func (c *Agent) Enabled() bool { return c.Server.Enabled || c.Client.Enabled }
 
 // Reload gives the part of a newly read configuration that a running agent
-// takes over on SIGHUP: the log level. The rest needs a restart.
+// takes over on SIGHUP: the log level and the files and limits of TLS, but not
+// whether there is TLS. The rest needs a restart.
 func (c *Agent) Reload(fresh *Agent) *Agent {
 	next := *c
 	next.LogLevel = fresh.LogLevel
+	next.TLS = fresh.TLS
+	next.TLS.HTTP, next.TLS.RPC, next.TLS.VerifyHTTPSClient = c.TLS.HTTP, c.TLS.RPC, c.TLS.VerifyHTTPSClient
 	return &next
 }
 
