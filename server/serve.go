@@ -138,14 +138,8 @@ func (s *Server) Locate(allocID string) (nodeID string, ok bool) {
 	return a.NodeID, true
 }
 
-// NodeAddress gives where a node's agent answers.
-func (s *Server) NodeAddress(nodeID string) (address string, ok bool) {
-	n, ok := s.store.View().Node(nodeID)
-	if !ok {
-		return "", false
-	}
-	return n.HTTPAddr, true
-}
+// Node gives what is known of a node.
+func (s *Server) Node(id string) (*api.Node, bool) { return s.store.View().Node(id) }
 
 // IdentityKey gives the public half of the key that identities will be signed
 // with, as a JSON Web Key. No identity is signed yet, so the key lives and ends

@@ -21,6 +21,7 @@ import (
 	"github.com/seraihq/serai/command/agent/rest"
 	"github.com/seraihq/serai/internal/rpc"
 	"github.com/seraihq/serai/internal/telemetry"
+	"github.com/seraihq/serai/internal/tlsx"
 	"github.com/seraihq/serai/internal/version"
 	"github.com/seraihq/serai/server"
 )
@@ -31,6 +32,8 @@ type Options struct {
 	Stderr io.Writer // the log
 	// Reload reads the configuration anew, for SIGHUP; nil: it cannot be.
 	Reload func() (*config.Agent, error)
+
+	started func(a *Agent) // for tests: told once the parts are open
 }
 
 // stopGrace is how long open requests have to end when the agent stops.
@@ -49,6 +52,8 @@ type Agent struct {
 	remote      *rpc.Client    // the servers of a client that is alone; nil: none
 	http        *listen.Server
 	rpc         *listen.Server              // nil: none
+	keys        *tlsx.Keys                  // nil: no TLS
+	dialer      *tlsx.Dialer                // to servers
 	scratch     string                      // directory of a dev agent, removed at its end
 	scratchLock *lock                       // of that directory
 	traces      func(context.Context) error // ends their delivery; nil: none
@@ -76,6 +81,9 @@ func Run(ctx context.Context, cfg *config.Agent, o Options) error {
 	}
 	if err := a.open(); err != nil {
 		return err
+	}
+	if o.started != nil {
+		o.started(a)
 	}
 	return a.run(ctx)
 }
@@ -114,6 +122,9 @@ func (a *Agent) open() error {
 	if err := a.startTraces(); err != nil {
 		return err
 	}
+	if err = a.openKeys(); err != nil {
+		return err
+	}
 	if a.http, err = a.listen(); err != nil {
 		return err
 	}
@@ -125,7 +136,7 @@ func (a *Agent) open() error {
 			return fmt.Errorf("start server: %w", err)
 		}
 	} else {
-		a.remote = rpc.NewClient(a.cfg.Client.Servers)
+		a.remote = rpc.NewClient(a.cfg.Client.Servers, a.dialer)
 	}
 	if a.client, err = a.openClient(); err != nil {
 		return fmt.Errorf("start client: %w", err)
@@ -255,7 +266,7 @@ func (a *Agent) announce(ctx context.Context) error {
 	if a.cfg.DevMode {
 		mode = " in dev mode: its state is in memory and ends with it"
 	}
-	_, err := fmt.Fprintf(a.options.Stdout, "serai is ready: %s%s\n    HTTP API  http://%s\n    Try       serai status\n", what, mode, a.http.Address())
+	_, err := fmt.Fprintf(a.options.Stdout, "serai is ready: %s%s\n    HTTP API  %s://%s\n    Try       serai status\n", what, mode, scheme(a.httpTLS()), a.http.Address())
 	if err != nil {
 		a.logger.Debug("nobody reads standard output", "err", err)
 	}
@@ -263,7 +274,8 @@ func (a *Agent) announce(ctx context.Context) error {
 	return nil
 }
 
-// Reload takes over what can be changed while the agent runs: the log level.
+// Reload takes over what can be changed while the agent runs: the log level, and
+// the keys and authorities of TLS.
 func (a *Agent) Reload() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -278,6 +290,9 @@ func (a *Agent) Reload() error {
 	if err := a.logs.setLevel(a.reloaded.LogLevel); err != nil {
 		return err
 	}
+	if err := a.reloadKeys(); err != nil {
+		return err
+	}
 	a.logger.Info("configuration reloaded", "log_level", a.reloaded.LogLevel)
 	return nil
 }
@@ -286,6 +301,7 @@ func (a *Agent) Reload() error {
 func (a *Agent) handler() *rest.API {
 	c := rest.Config{
 		Client: a.client, Agent: a, Logs: a.logs.hub, Telemetry: a.telemetry,
+		Nodes:   &tlsx.Dialer{Keys: a.keys, Region: a.cfg.Region},
 		Headers: a.cfg.HTTPAPIResponseHeaders, MaxBody: a.cfg.Limits.HTTPMaxBodyBytes, Debug: a.cfg.EnableDebug, Logger: a.logger,
 	}
 	if a.server != nil {

@@ -39,7 +39,7 @@ func (a *Agent) openClient() (*client.Client, error) {
 	return client.New(client.Config{
 		Logger: a.logger, Server: servers,
 		Region: a.cfg.Region, Datacenter: a.cfg.Datacenter, Name: a.cfg.Name,
-		NodeClass: c.NodeClass, NodePool: c.NodePool, Meta: c.Meta, HTTPAddr: a.httpAdvertise(),
+		NodeClass: c.NodeClass, NodePool: c.NodePool, Meta: c.Meta, HTTPAddr: a.httpAdvertise(), TLSEnabled: a.cfg.TLS.HTTP,
 		StateDir: state, AllocDir: allocs,
 		Drivers: a.driverConfig(), Fingerprint: fingerprintConfig(&c), Reserved: reserved(&c), HostVolumes: hostVolumes(&c),
 		MinDynamicPort: c.MinDynamicPort, MaxDynamicPort: c.MaxDynamicPort, UserMin: c.Users.DynamicUserMin, UserMax: c.Users.DynamicUserMax, NodeMaxAllocs: c.NodeMaxAllocs,

@@ -18,6 +18,7 @@ func (a *Agent) listen() (*listen.Server, error) {
 		For: "HTTP", Address: net.JoinHostPort(a.cfg.Addresses.HTTP, strconv.Itoa(a.cfg.Ports.HTTP)), Logger: a.logger.With("component", "http"),
 		ReadHeaderTimeout: l.HTTPReadHeaderTimeout, IdleTimeout: l.HTTPIdleTimeout,
 		MaxHeaderBytes: int(l.HTTPMaxHeaderBytes), MaxConnsPerClient: l.HTTPMaxConnsPerClient, Grace: stopGrace,
+		TLS: a.httpTLS(), HandshakeTimeout: l.HTTPSHandshakeTimeout,
 	})
 }
 
@@ -32,25 +33,26 @@ func (a *Agent) listenRPC() (*listen.Server, error) {
 		For: "RPC", Address: net.JoinHostPort(a.cfg.Addresses.RPC, strconv.Itoa(a.cfg.Ports.RPC)), Logger: a.logger.With("component", "rpc"),
 		ReadHeaderTimeout: l.HTTPReadHeaderTimeout, IdleTimeout: l.HTTPIdleTimeout,
 		MaxHeaderBytes: int(l.HTTPMaxHeaderBytes), MaxConnsPerClient: l.RPCMaxConnsPerClient, Grace: stopGrace, HTTP2: true,
+		TLS: a.rpcTLS(), HandshakeTimeout: l.RPCHandshakeTimeout,
 	})
-	if err != nil || s.Address().IP.IsLoopback() {
+	if err != nil || s.Address().IP.IsLoopback() || a.cfg.TLS.RPC {
 		return s, err
 	}
 	_ = s.Close()
-	return nil, api.Errorf(api.ErrNotBuilt, "addresses.rpc = %q: connections between agents are not encrypted yet, so the RPC port listens on loopback only; set addresses { rpc = \"127.0.0.1\" }", a.cfg.Addresses.RPC)
+	return nil, api.Errorf(api.ErrNotBuilt, "addresses.rpc = %q: connections between agents are not encrypted without tls { rpc = true }, so the RPC port listens on loopback only; set addresses { rpc = \"127.0.0.1\" }", a.cfg.Addresses.RPC)
 }
 
 // rpcHandler answers other agents: their own calls, and people's requests that
 // they pass on.
 func (a *Agent) rpcHandler(people http.Handler) http.Handler {
 	calls := rpc.NewHandler(a.server.Nodes(), a.logger.With("component", "rpc"))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return a.permitted(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, rpc.Prefix) {
 			calls.ServeHTTP(w, r)
 			return
 		}
 		people.ServeHTTP(w, r)
-	})
+	}))
 }
 
 // guarded puts the checks before what a listener answers with.
@@ -61,7 +63,7 @@ func (a *Agent) guarded(at *listen.Server, next http.Handler) http.Handler {
 		AllowedHosts: l.HTTPAllowedHosts, AllowedOrigins: l.HTTPAllowedOrigins,
 		Changes: changes,
 	}
-	return guard.Wrap(listen.Bodies(l.HTTPMaxBodyBytes, otherwiseBounded, next))
+	return guard.Wrap(a.known(listen.Bodies(l.HTTPMaxBodyBytes, otherwiseBounded, next)))
 }
 
 // changes finds the GET requests that have effects.

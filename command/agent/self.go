@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"net"
 	"os"
 	"reflect"
 	"runtime"
@@ -53,7 +54,18 @@ func (a *Agent) config() map[string]any {
 	return c
 }
 
-func (a *Agent) httpAdvertise() string { return a.http.Address().String() }
+// httpAdvertise is where others reach the HTTP API.
+func (a *Agent) httpAdvertise() string {
+	listens := a.http.Address()
+	host := a.cfg.Advertise.HTTP
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	if host == "" {
+		host = a.cfg.Reachable(listens.IP)
+	}
+	return net.JoinHostPort(host, strconv.Itoa(listens.Port))
+}
 
 // plain turns a configuration into maps, without anything that may be secret.
 func plain(v reflect.Value) any {

@@ -62,6 +62,9 @@ func (a *Agent) rpcAddress() string {
 	if _, _, err := net.SplitHostPort(advertise); err == nil {
 		return advertise
 	}
+	if ip := net.ParseIP(advertise); ip != nil {
+		advertise = a.cfg.Reachable(ip)
+	}
 	port := a.cfg.Ports.RPC
 	if port == 0 && a.rpc != nil {
 		port = a.rpc.Address().Port

@@ -106,6 +106,9 @@ func writeError(w http.ResponseWriter, err error) {
 	http.Error(w, err.Error(), api.Status(err))
 }
 
+// Refuse answers a call with an error, for those who stand before the Handler.
+func Refuse(w http.ResponseWriter, err error) { writeError(w, err) }
+
 // readError gives the error of an answer that is none.
 func readError(resp *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorText))

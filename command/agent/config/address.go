@@ -30,6 +30,21 @@ func (v *checker) resolve(key string, addr *string) {
 	*addr = ip
 }
 
+// Reachable gives the address at which others reach what listens on ip: of one
+// that stands for all addresses the first private one of this machine, or
+// another one.
+func (c *Agent) Reachable(ip net.IP) string {
+	if !ip.IsUnspecified() {
+		return ip.String()
+	}
+	for _, function := range []string{"GetPrivateIP", "GetPublicIP"} {
+		if found, err := findIP(function, ""); err == nil {
+			return found
+		}
+	}
+	return "127.0.0.1"
+}
+
 // findIP gives the first IPv4 address that fits, or else the first IPv6 address.
 func findIP(function, iface string) (string, error) {
 	var addrs []net.Addr

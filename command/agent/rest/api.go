@@ -17,6 +17,7 @@ import (
 	"github.com/seraihq/serai/command/agent/listen"
 	"github.com/seraihq/serai/command/agent/monitor"
 	"github.com/seraihq/serai/internal/telemetry"
+	"github.com/seraihq/serai/internal/tlsx"
 )
 
 // Server is what the API needs of the server part of an agent.
@@ -40,8 +41,8 @@ type Server interface {
 	IdentityKey() map[string]string
 	// Locate gives the node of an allocation.
 	Locate(allocID string) (nodeID string, ok bool)
-	// NodeAddress gives where a node's agent answers, host:port.
-	NodeAddress(nodeID string) (address string, ok bool)
+	// Node gives what is known of a node.
+	Node(id string) (*api.Node, bool)
 }
 
 // Servers are other agents that have a server, for an agent that has none.
@@ -66,6 +67,7 @@ type Config struct {
 	Servers   Servers
 	Client    *client.Client
 	Agent     Agent
+	Nodes     *tlsx.Dialer // to the agents of nodes; nil: none is reached
 	Logs      *monitor.Hub
 	Telemetry *telemetry.Telemetry
 	Headers   map[string]string // added to every response

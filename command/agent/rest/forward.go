@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/command/agent/listen"
@@ -33,19 +31,12 @@ var local = []*api.Endpoint{
 // proxies pass requests on as they are, streams and WebSocket sessions included.
 type proxies struct {
 	server *httputil.ReverseProxy // to a server, for an agent that has none
-	node   *httputil.ReverseProxy // to the node whose address is in the context
+	node   *httputil.ReverseProxy // to the node that is in the context
 }
 
-type nodeAddress struct{}
-
 func (a *API) newProxies() proxies {
-	p := proxies{node: a.proxy("the agent of the node", func(r *httputil.ProxyRequest) {
-		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", r.In.Context().Value(nodeAddress{}).(string), ""
-	})}
-	p.node.Transport = &http.Transport{
-		DialContext:        (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		DisableCompression: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute,
-	}
+	p := proxies{node: a.proxy("the agent of the node", toNodeOf)}
+	p.node.Transport = a.nodeTransport()
 	if a.Servers != nil {
 		p.server = a.proxy("a server", func(*httputil.ProxyRequest) {})
 		p.server.Transport = a.Servers
@@ -132,19 +123,14 @@ func (a *API) toNode(w http.ResponseWriter, r *http.Request, alloc, node string)
 	if a.Client != nil && node == a.Client.NodeID() {
 		return false, nil
 	}
-	address, known := a.Server.NodeAddress(node)
+	to, known := a.Server.Node(node)
 	if !known {
 		return false, api.Errorf(api.ErrNotFound, "Unknown node %q", node)
 	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false, api.Errorf(api.ErrUnavailable, "node %s has told no address at which its agent answers", node)
+	if err := a.reachable(to); err != nil {
+		return false, err
 	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return false, api.Errorf(api.ErrNotBuilt, "node %s is at %s: connections between agents are not encrypted yet, so only agents on this machine are reached; ask that node's own agent", node, address)
-	}
-	ctx := context.WithValue(r.Context(), nodeAddress{}, address)
-	a.proxies.node.ServeHTTP(w, r.WithContext(ctx))
+	a.proxies.node.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), nodeKey{}, to)))
 	return true, nil
 }
 
