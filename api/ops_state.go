@@ -59,7 +59,7 @@ var (
 	SchedulerConfigWrite = write[SchedulerConfigRequest, SchedulerSetConfigurationResponse]("Operator.SetSchedulerConfig", http.MethodPut, "/v1/operator/scheduler/configuration", "operator:write", NamespaceNone)
 	RaftConfigRead       = agent[ListRequest, RaftConfiguration]("Operator.RaftConfig", http.MethodGet, "/v1/operator/raft/configuration", "management")
 	SnapshotSave         = agent[ListRequest, Raw]("Operator.SnapshotSave", http.MethodGet, "/v1/operator/snapshot", "management")
-	SnapshotRestore      = agent[WriteRequest, Raw]("Operator.SnapshotRestore", http.MethodPut, "/v1/operator/snapshot", "management")
+	SnapshotRestore      = agent[SnapshotRestoreRequest, Raw]("Operator.SnapshotRestore", http.MethodPut, "/v1/operator/snapshot", "management")
 
 	EventStream = agent[EventStreamRequest, Raw]("Events.Stream", http.MethodGet, "/v1/event/stream", "read-job")
 )
@@ -69,6 +69,13 @@ type ListRequest struct{ QueryOptions }
 
 // WriteRequest asks for an action without arguments.
 type WriteRequest struct{ WriteOptions }
+
+// SnapshotRestoreRequest replaces the servers' state by the saved one in the
+// body. Force, which is serai's own, allows one of another cluster.
+type SnapshotRestoreRequest struct {
+	WriteOptions
+	Force bool `query:"force" json:"-"`
+}
 
 // IDRequest asks for an object by its ID.
 type IDRequest struct {

@@ -68,9 +68,13 @@ func saveFile(path string, r io.Reader) (int64, error) {
 }
 
 func snapshotRestore() *cli.Command {
+	var force bool
 	return &cli.Command{
 		Name: "restore", Synopsis: "Replace the servers' state by a saved one", Usage: "[options] <path>", Min: 1, Max: 1,
-		Help: `Replaces all that the servers know by what a file holds that "operator snapshot save" made. What runs and is not in it will be stopped. A damaged file is refused and changes nothing.`,
+		Help: `Replaces all that the servers know by what a file holds that "operator snapshot save" made. What runs and is not in it will be stopped. A file that is damaged, of a newer build or of another cluster is refused and changes nothing. A cluster that was never used takes that of any other.`,
+		Define: func(f *cli.Flags) {
+			f.Bool(&force, "force", "Restore also a snapshot of another cluster: this one becomes that one.")
+		},
 		Run: func(ctx context.Context, inv *cli.Invocation) error {
 			f, err := os.Open(inv.Args[0])
 			if err != nil {
@@ -81,7 +85,7 @@ func snapshotRestore() *cli.Command {
 			if err != nil {
 				return err
 			}
-			body, err := api.Send(ctx, s.client, api.SnapshotRestore, &api.WriteRequest{}, f)
+			body, err := api.Send(ctx, s.client, api.SnapshotRestore, &api.SnapshotRestoreRequest{Force: force}, f)
 			if err != nil {
 				return fmt.Errorf("restore the snapshot: %w", err)
 			}
@@ -120,11 +124,13 @@ func snapshotInspect() *cli.Command {
 			p.Add("Version", fmt.Sprint(in.Format))
 			p.Add("Saved", timestamp(in.Time))
 			p.Add("Cluster", in.Cluster)
+			p.Add("Protocol", fmt.Sprint(in.Protocol))
+			p.Add("Saved By", in.Build)
 			p.Write(inv.Stdout, inv.Style)
 			inv.Printf("")
-			t := cli.NewTable("Type", "Count")
+			t := cli.NewTable("Table", "Rows", "Size")
 			for _, row := range in.Tables {
-				t.Row(row.Name, fmt.Sprint(row.Rows))
+				t.Row(row.Name, fmt.Sprint(row.Rows), size(uint64(row.Bytes)))
 			}
 			t.Write(inv.Stdout, inv.Style)
 			return nil

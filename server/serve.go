@@ -163,12 +163,13 @@ func (s *Server) SaveSnapshot(ctx context.Context, w io.Writer) error {
 }
 
 // RestoreSnapshot replaces the whole state, or leaves it as it is. The leader's
-// loops start again from what was restored.
-func (s *Server) RestoreSnapshot(ctx context.Context, r io.Reader) error {
+// loops start again from what was restored. One of another cluster is refused
+// unless foreign says that it is meant.
+func (s *Server) RestoreSnapshot(ctx context.Context, r io.Reader, foreign bool) error {
 	if err := s.awaitReady(ctx); err != nil {
 		return err
 	}
-	m, err := s.raft.Restore(ctx, r)
+	m, err := s.raft.Restore(ctx, r, foreign)
 	if err != nil {
 		return err
 	}

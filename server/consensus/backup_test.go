@@ -38,7 +38,7 @@ func TestSaveAndRestore(t *testing.T) {
 			}
 			putNamespace(t, r, "after")
 			_, sub := cfg.FSM.Store().Subscribe(10)
-			if _, err := r.Restore(context.Background(), bytes.NewReader(saved)); err != nil {
+			if _, err := r.Restore(context.Background(), bytes.NewReader(saved), false); err != nil {
 				t.Fatal(err)
 			}
 			if !hasNamespace(r, "before") || hasNamespace(r, "after") {
@@ -85,7 +85,7 @@ func TestDamagedBackupIsRefused(t *testing.T) {
 			}
 		}
 		if at%100 == 0 {
-			if _, err := r.Restore(context.Background(), bytes.NewReader(bad)); !errors.Is(err, api.ErrInvalid) {
+			if _, err := r.Restore(context.Background(), bytes.NewReader(bad), false); !errors.Is(err, api.ErrInvalid) {
 				t.Fatalf("restore of a flip at %d: %v", at, err)
 			}
 		}

@@ -462,7 +462,7 @@ func TestRestoreReachesFollowers(t *testing.T) {
 	if _, err := f.Seek(0, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := leader.Restore(context.Background(), f); err != nil {
+	if _, err := leader.Restore(context.Background(), f, false); err != nil {
 		t.Fatal(err)
 	}
 	sameState(t, "kept", all...)

@@ -114,12 +114,28 @@ func (v *View) WriteSnapshot(w io.Writer) error {
 // ReadSnapshot reads a snapshot into a store of its own. An error of kind
 // ErrSnapshot says what is wrong with it and what to do.
 func ReadSnapshot(r io.Reader) (*Store, error) {
-	s := newEmpty()
+	s, _, err := MeasureSnapshot(r)
+	return s, err
+}
+
+// MeasureSnapshot reads a snapshot like ReadSnapshot, and tells how large its
+// tables are, in the order of the snapshot.
+func MeasureSnapshot(r io.Reader) (*Store, []TableSize, error) {
 	sr := newSnapshotReader(r)
+	s, sizes, err := readSnapshot(sr)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, sizes, nil
+}
+
+func readSnapshot(sr *snapshotReader) (*Store, []TableSize, error) {
+	s := newEmpty()
 	index := sr.header()
 	if sr.Err() != nil {
-		return nil, sr.Err()
+		return nil, nil, sr.Err()
 	}
+	var sizes []TableSize
 	tx := s.Begin(index)
 	defer tx.Abort()
 	known := map[string]section{}
@@ -133,29 +149,31 @@ func ReadSnapshot(r io.Reader) (*Store, error) {
 		}
 		x, ok := known[name]
 		if !ok || version > x.version {
-			return nil, fmt.Errorf("%w: it holds table %q in version %d, which this version of the program does not know; use a version at least as new as the one that wrote it", ErrSnapshot, name, version)
+			return nil, nil, fmt.Errorf("%w: it holds table %q in version %d, which this version of the program does not know; use a version at least as new as the one that wrote it", ErrSnapshot, name, version)
 		}
 		delete(known, name)
+		before := sr.read
 		if err := x.read(sr, tx); err != nil {
-			return nil, fmt.Errorf("table %s: %w", name, err)
+			return nil, nil, fmt.Errorf("table %s: %w", name, err)
 		}
+		sizes = append(sizes, TableSize{Name: name, Rows: int(sr.rows), Bytes: int64(sr.read - before)})
 	}
 	if err := sr.footer(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, name := range firstTables {
 		if _, missing := known[name]; missing {
-			return nil, fmt.Errorf("%w: table %q is missing; use another snapshot", ErrSnapshot, name)
+			return nil, nil, fmt.Errorf("%w: table %q is missing; use another snapshot", ErrSnapshot, name)
 		}
 	}
 	if newest := version.ProtocolMax(); tx.Protocol() > newest {
-		return nil, fmt.Errorf("%w: it is of a cluster at protocol version %d, and this build knows up to %d; use a build at least as new as the one that wrote it", ErrSnapshot, tx.Protocol(), newest)
+		return nil, nil, fmt.Errorf("%w: it is of a cluster at protocol version %d, and this build knows up to %d; use a build at least as new as the one that wrote it", ErrSnapshot, tx.Protocol(), newest)
 	} else if oldest := version.ProtocolMin(); tx.Protocol() < oldest {
-		return nil, fmt.Errorf("%w: it is of a cluster at protocol version %d, and this build knows none before %d; upgrade by way of an older build", ErrSnapshot, tx.Protocol(), oldest)
+		return nil, nil, fmt.Errorf("%w: it is of a cluster at protocol version %d, and this build knows none before %d; upgrade by way of an older build", ErrSnapshot, tx.Protocol(), oldest)
 	}
 	tx.rederive()
 	tx.tx.Commit()
-	return s, nil
+	return s, sizes, nil
 }
 
 // Restore replaces the whole state by that of a snapshot, once it has been
@@ -216,22 +234,10 @@ func (v *View) Hash() (uint64, error) {
 	return h.Sum64(), nil
 }
 
-// TableSize is a table and how many rows it has.
+// TableSize is a table of a snapshot, how many rows it has, and how many bytes
+// they take in it.
 type TableSize struct {
-	Name string
-	Rows int
-}
-
-// Sizes returns the size of every table that a snapshot holds.
-func (v *View) Sizes() []TableSize {
-	t := tablesOf(v.t)
-	return []TableSize{
-		{TableJobs, t.jobs.Len(v.r)}, {TableJobVersions, t.versions.Len(v.r)},
-		{TableJobSubmissions, t.submissions.Len(v.r)}, {TableJobSummaries, t.summaries.Len(v.r)},
-		{TableEvaluations, t.evals.Len(v.r)}, {TableAllocations, t.allocs.Len(v.r)},
-		{TableNodes, t.nodes.Len(v.r)}, {TableDeployments, t.deployments.Len(v.r)},
-		{TableNamespaces, t.namespaces.Len(v.r)}, {TableNodePools, t.pools.Len(v.r)},
-		{TableSchedulerConfig, t.config.Len(v.r)}, {TableScalingEvents, t.scaling.Len(v.r)},
-		{TablePeriodicLaunches, t.launches.Len(v.r)}, {TableClusterMeta, t.meta.Len(v.r)},
-	}
+	Name  string
+	Rows  int
+	Bytes int64
 }

@@ -153,6 +153,8 @@ type snapshotReader struct {
 	section  uint32
 	total    uint32
 	sections uint64
+	read     uint64 // bytes so far
+	scratch  [binary.MaxVarintLen64]byte
 	oldJobs  map[oldJobKey]*api.Job
 }
 
@@ -175,6 +177,7 @@ func (r *snapshotReader) raw(n uint64) []byte {
 		return nil
 	}
 	b, err := readN(r.r, n)
+	r.read += uint64(len(b))
 	if err != nil {
 		r.fail("it is cut short (%v)", err)
 	}
@@ -203,6 +206,7 @@ func (r *snapshotReader) number() uint64 {
 	if err != nil {
 		r.fail("it is cut short or damaged (%v)", err)
 	}
+	r.read += uint64(len(binary.AppendUvarint(r.scratch[:0], n)))
 	return n
 }
 

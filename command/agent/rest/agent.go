@@ -232,9 +232,9 @@ func (a *API) snapshotSave(w http.ResponseWriter, r *http.Request, _ *api.ListRe
 	return nil
 }
 
-func (a *API) snapshotRestore(_ http.ResponseWriter, r *http.Request, _ *api.WriteRequest) error {
+func (a *API) snapshotRestore(_ http.ResponseWriter, r *http.Request, req *api.SnapshotRestoreRequest) error {
 	if err := a.needServer(); err != nil {
 		return err
 	}
-	return a.Server.RestoreSnapshot(r.Context(), r.Body)
+	return a.Server.RestoreSnapshot(r.Context(), r.Body, req.Force)
 }

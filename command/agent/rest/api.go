@@ -33,8 +33,9 @@ type Server interface {
 	RaftConfiguration() (api.RaftConfiguration, error)
 	// SaveSnapshot writes the whole state.
 	SaveSnapshot(ctx context.Context, w io.Writer) error
-	// RestoreSnapshot replaces the whole state, or leaves it as it is.
-	RestoreSnapshot(ctx context.Context, r io.Reader) error
+	// RestoreSnapshot replaces the whole state, or leaves it as it is. foreign
+	// allows a state of another cluster.
+	RestoreSnapshot(ctx context.Context, r io.Reader, foreign bool) error
 	// Events opens a stream: next gives the events of one index at a time.
 	Events(ctx context.Context, req *api.EventStreamRequest) (next func(context.Context) (*api.Events, error), err error)
 	// IdentityKey gives the public key of identities, as a JSON Web Key.

@@ -40,7 +40,7 @@ func (f *fakeServer) SaveSnapshot(_ context.Context, w io.Writer) error {
 	_, err := io.WriteString(w, "snap")
 	return err
 }
-func (f *fakeServer) RestoreSnapshot(_ context.Context, r io.Reader) error {
+func (f *fakeServer) RestoreSnapshot(_ context.Context, r io.Reader, _ bool) error {
 	data, _ := io.ReadAll(r)
 	return api.Errorf(api.ErrInvalid, "not a snapshot: %d bytes", len(data))
 }
