@@ -57,6 +57,9 @@ var (
 
 	SchedulerConfigRead  = read[ListRequest, SchedulerConfigurationResponse]("Operator.SchedulerConfig", "/v1/operator/scheduler/configuration", "operator:read", NamespaceNone)
 	SchedulerConfigWrite = write[SchedulerConfigRequest, SchedulerSetConfigurationResponse]("Operator.SetSchedulerConfig", http.MethodPut, "/v1/operator/scheduler/configuration", "operator:write", NamespaceNone)
+	AutopilotConfigRead  = read[ListRequest, *AutopilotConfiguration]("Operator.AutopilotConfig", "/v1/operator/autopilot/configuration", "operator:read", NamespaceNone)
+	AutopilotConfigWrite = write[AutopilotConfigRequest, bool]("Operator.SetAutopilotConfig", http.MethodPut, "/v1/operator/autopilot/configuration", "operator:write", NamespaceNone)
+	AutopilotHealthRead  = agent[ListRequest, *AutopilotHealth]("Operator.AutopilotHealth", http.MethodGet, "/v1/operator/autopilot/health", "operator:read")
 	RaftConfigRead       = agent[ListRequest, RaftConfiguration]("Operator.RaftConfig", http.MethodGet, "/v1/operator/raft/configuration", "management")
 	SnapshotSave         = agent[ListRequest, Raw]("Operator.SnapshotSave", http.MethodGet, "/v1/operator/snapshot", "management")
 	SnapshotRestore      = agent[SnapshotRestoreRequest, Raw]("Operator.SnapshotRestore", http.MethodPut, "/v1/operator/snapshot", "management")

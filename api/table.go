@@ -27,10 +27,12 @@ var Endpoints = []*Endpoint{
 	SearchPrefix.Endpoint, SearchFuzzy.Endpoint,
 	SystemGC.Endpoint, SystemReconcileSummaries.Endpoint,
 	SchedulerConfigRead.Endpoint, SchedulerConfigWrite.Endpoint, RaftConfigRead.Endpoint,
+	AutopilotConfigRead.Endpoint, AutopilotConfigWrite.Endpoint, AutopilotHealthRead.Endpoint,
 	SnapshotSave.Endpoint, SnapshotRestore.Endpoint, EventStream.Endpoint,
 
 	StatusLeader.Endpoint, StatusPeers.Endpoint, RegionsList.Endpoint, AgentSelf.Endpoint,
-	AgentMembers.Endpoint, AgentServers.Endpoint, AgentHealth.Endpoint, AgentMonitor.Endpoint,
+	AgentMembers.Endpoint, AgentServers.Endpoint, AgentSetServers.Endpoint, AgentJoin.Endpoint, AgentForceLeave.Endpoint,
+	AgentKeyringList.Endpoint, AgentKeyringInstall.Endpoint, AgentKeyringUse.Endpoint, AgentKeyringRemove.Endpoint, AgentKeyringDelete.Endpoint, AgentHealth.Endpoint, AgentMonitor.Endpoint,
 	AgentReload.Endpoint, Metrics.Endpoint,
 	ClientStats.Endpoint, ClientGC.Endpoint, ClientMetaRead.Endpoint, ClientMetaApply.Endpoint,
 	AllocRestart.Endpoint, AllocSignal.Endpoint, AllocSuspend.Endpoint, AllocResume.Endpoint, AllocCheckpoint.Endpoint, AllocRestore.Endpoint, AllocStats.Endpoint, AllocGC.Endpoint,

@@ -10,6 +10,10 @@ func (e *Endpoints) operator() {
 		return api.SchedulerConfigurationResponse{SchedulerConfig: r.SchedulerConfig()}, nil
 	})
 	write(e, api.SchedulerConfigWrite, schedulerConfigWrite)
+	read(e, api.AutopilotConfigRead, func(r *Read, _ *api.ListRequest) (*api.AutopilotConfiguration, error) {
+		return r.AutopilotConfig(), nil
+	})
+	write(e, api.AutopilotConfigWrite, autopilotConfigWrite)
 	write(e, api.SystemGC, e.systemGC)
 	write(e, api.SystemReconcileSummaries, systemReconcile)
 }
@@ -36,6 +40,26 @@ func schedulerConfigWrite(w *Write, req *api.SchedulerConfigRequest) (api.Schedu
 		return resp, err
 	}
 	return api.SchedulerSetConfigurationResponse{Updated: updated.(bool)}, nil
+}
+
+// autopilotConfigWrite answers whether it was written: a configuration that was
+// changed in between is left as it is.
+func autopilotConfigWrite(w *Write, req *api.AutopilotConfigRequest) (bool, error) {
+	if req.Config == nil {
+		return false, api.Errorf(api.ErrInvalid, "must specify an autopilot configuration")
+	}
+	if err := req.Config.Validate(); err != nil {
+		return false, err
+	}
+	set := &fsm.AutopilotConfigSet{Config: req.Config}
+	if req.CAS != nil {
+		set.CAS, set.Index = true, *req.CAS
+	}
+	updated, err := w.apply(set)
+	if err != nil {
+		return false, err
+	}
+	return updated.(bool), nil
 }
 
 func (e *Endpoints) systemGC(w *Write, _ *api.WriteRequest) (api.None, error) {

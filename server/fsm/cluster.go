@@ -83,6 +83,26 @@ func (c *SchedulerConfigSet) apply(tx *state.Tx) (any, error) {
 	return true, nil
 }
 
+// AutopilotConfigSet writes autopilot's configuration; with CAS only when the
+// stored one was last changed at Index. The result says whether it was written,
+// a bool.
+type AutopilotConfigSet struct {
+	Config *api.AutopilotConfiguration
+	CAS    bool
+	Index  uint64
+}
+
+func (c *AutopilotConfigSet) apply(tx *state.Tx) (any, error) {
+	if c.Config == nil {
+		return nil, api.Errorf(api.ErrInvalid, "autopilot configuration: none given")
+	}
+	if c.CAS && tx.AutopilotConfig().ModifyIndex != c.Index {
+		return false, nil
+	}
+	tx.PutAutopilotConfig(c.Config)
+	return true, nil
+}
+
 // ClusterMeta gives the cluster its identity, once: a later one is ignored.
 // The result is the *state.ClusterMeta that holds.
 type ClusterMeta struct {

@@ -87,6 +87,7 @@ var definitions = []definition{
 	define[DrainStep](33, "DrainStep"),
 	define[EvalCancel](34, "EvalCancel"),
 	define[ProtocolRaise](100, "ProtocolRaise"),
+	define[AutopilotConfigSet](60, "AutopilotConfigSet"),
 }
 
 var (

@@ -12,6 +12,7 @@ type clusterTables struct {
 	namespaces *byID[*api.Namespace]
 	config     *byID[*api.SchedulerConfiguration]
 	meta       *byID[*ClusterMeta]
+	autopilot  *byID[*api.AutopilotConfiguration]
 }
 
 // ClusterMeta tells one cluster from another.
@@ -28,6 +29,7 @@ func newClusterTables(s *table.Store) clusterTables {
 	t.namespaces = addByID(s, TableNamespaces, func(n *api.Namespace) string { return n.Name }, func(n *api.Namespace) uint64 { return n.ModifyIndex })
 	t.config = addByID(s, TableSchedulerConfig, func(*api.SchedulerConfiguration) string { return "" }, func(c *api.SchedulerConfiguration) uint64 { return c.ModifyIndex })
 	t.meta = addByID(s, TableClusterMeta, func(*ClusterMeta) string { return "" }, func(m *ClusterMeta) uint64 { return m.ModifyIndex })
+	t.autopilot = addByID(s, TableAutopilotConfig, func(*api.AutopilotConfiguration) string { return "" }, func(c *api.AutopilotConfiguration) uint64 { return c.ModifyIndex })
 	return t
 }
 
@@ -45,6 +47,14 @@ func (r Reader) SchedulerConfig() *api.SchedulerConfiguration {
 		return c
 	}
 	return api.DefaultSchedulerConfiguration()
+}
+
+// AutopilotConfig returns autopilot's configuration, never nil.
+func (r Reader) AutopilotConfig() *api.AutopilotConfiguration {
+	if c, ok := tablesOf(r.t).autopilot.Get(r.r, ""); ok {
+		return c
+	}
+	return api.DefaultAutopilotConfiguration()
 }
 
 // ClusterMeta returns the cluster's identity, once it has one.

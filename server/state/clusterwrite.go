@@ -56,6 +56,15 @@ func (tx *Tx) PutSchedulerConfig(c *api.SchedulerConfiguration) {
 	tablesOf(tx.t).config.Put(tx.tx, c)
 }
 
+// PutAutopilotConfig writes autopilot's configuration.
+func (tx *Tx) PutAutopilotConfig(c *api.AutopilotConfiguration) {
+	c.CreateIndex, c.ModifyIndex = tx.Index(), tx.Index()
+	if old, ok := tablesOf(tx.t).autopilot.Get(tx.r, ""); ok {
+		c.CreateIndex = old.CreateIndex
+	}
+	tablesOf(tx.t).autopilot.Put(tx.tx, c)
+}
+
 // PutClusterMeta writes the cluster's identity.
 func (tx *Tx) PutClusterMeta(m *ClusterMeta) {
 	m.CreateIndex, m.ModifyIndex = tx.Index(), tx.Index()

@@ -34,6 +34,7 @@ func sections() []section {
 		rows(TableNamespaces, func(t *tables) rowTable[api.Namespace] { return t.namespaces }),
 		rows(TableNodePools, func(t *tables) rowTable[api.NodePool] { return t.pools }),
 		rows(TableSchedulerConfig, func(t *tables) rowTable[api.SchedulerConfiguration] { return t.config }),
+		rows(TableAutopilotConfig, func(t *tables) rowTable[api.AutopilotConfiguration] { return t.autopilot }),
 		rows(TableNodes, func(t *tables) rowTable[api.Node] { return t.nodes }),
 		rows(TableJobs, func(t *tables) rowTable[api.Job] { return t.jobs }),
 		rows(TableJobVersions, func(t *tables) rowTable[api.Job] { return t.versions }),

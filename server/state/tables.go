@@ -26,6 +26,7 @@ const (
 	TableScalingEvents    = "scaling_events"
 	TablePeriodicLaunches = "periodic_launches"
 	TableClusterMeta      = "cluster_meta"
+	TableAutopilotConfig  = "autopilot_config"
 
 	// Derived from the tables above, and therefore in no snapshot.
 	TableNodeUsage = "node_usage"
