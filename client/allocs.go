@@ -10,6 +10,7 @@ import (
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/alloc"
 	"github.com/seraihq/serai/client/steps"
+	"github.com/seraihq/serai/internal/failpoint"
 	"github.com/seraihq/serai/internal/trace"
 )
 
@@ -187,6 +188,9 @@ func (c *Client) begin(allocs []*api.Allocation) {
 	}
 	if err := b.Write(); err != nil {
 		c.logger.Error("new allocations are not kept: a restart of the agent would lose them", "count", len(runners), "err", err)
+	}
+	if len(runners) > 0 {
+		failpoint.Kill("alloc:saved")
 	}
 	if slices.ContainsFunc(allocs, func(a *api.Allocation) bool { return len(ownCores(a)) > 0 }) {
 		c.shareCores(allocs...)

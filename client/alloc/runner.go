@@ -21,6 +21,7 @@ import (
 	"github.com/seraihq/serai/client/task"
 	"github.com/seraihq/serai/client/template"
 	"github.com/seraihq/serai/client/users"
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // Shared is what all runners of a client have in common.
@@ -277,6 +278,7 @@ func (r *Runner) setUpDone(results map[string]steps.Result, err error) {
 		r.wish = wish{kill: true, noDelay: true, skipPoststop: true, cause: &e}
 	}
 	r.save()
+	failpoint.Kill("alloc:ready")
 	r.advance(false)
 }
 
@@ -351,6 +353,7 @@ func (r *Runner) advance(urgent bool) {
 	if over {
 		r.rec.Over = true
 		r.save()
+		failpoint.Kill("alloc:over")
 	}
 	r.shared.Report(r.update.Load(), urgent || over)
 	if over {

@@ -87,7 +87,7 @@ func portError(p Port, kind int, err error) error {
 
 // at is a place where tests stop.
 func (m *Manager) at(place string) {
-	failpoint.Panic("network", place)
+	failpoint.Kill("network:" + place)
 	if m.set.at != nil {
 		m.set.at(place)
 	}

@@ -38,22 +38,40 @@ func mountSecrets(root *files.Root, path string, sizeMB, uid, gid int) error {
 	return nil
 }
 
-// unmountSecrets undoes mountSecrets; where nothing is mounted, or nothing is
-// left, it does nothing.
+// maxStacked is how many mounts are taken off a directory: agents that died one
+// after the other may have left several, one on the other.
+const maxStacked = 16
+
+// unmountSecrets undoes mountSecrets, of whichever agent; where nothing is
+// mounted, or nothing is left, it does nothing.
 func unmountSecrets(root *files.Root, path string) error {
+	for range maxStacked {
+		more, err := unmountOne(root, path)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmountOne takes the topmost mount off a directory, and says whether there was one.
+func unmountOne(root *files.Root, path string) (bool, error) {
 	dir, err := root.OpenDirectory(path)
 	if errors.Is(err, api.ErrNotFound) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer dir.Close()
 	err = unix.Unmount("/proc/self/fd/"+strconv.Itoa(int(dir.Fd())), unix.MNT_DETACH)
-	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("unmount secrets of %q: %w", path, err)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) {
+		return false, nil
 	}
-	return nil
+	if err != nil {
+		return false, fmt.Errorf("unmount secrets of %q: %w", path, err)
+	}
+	return true, nil
 }
 
 // unmountBeneath unmounts what is mounted beneath a directory, the deepest first.

@@ -15,6 +15,7 @@ import (
 	"github.com/seraihq/serai/client/template"
 	"github.com/seraihq/serai/client/users"
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // In is what steps work on; they do not change it.
@@ -143,6 +144,7 @@ func (s *Sequence) Up(ctx context.Context, in *In) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
+		failpoint.Kill("step:up:" + name)
 		s.results[name] = out
 		s.up++
 	}
@@ -175,6 +177,7 @@ func (s *Sequence) Down(ctx context.Context, in *In) error {
 			continue
 		}
 		_, err := e.run(ctx, func(ctx context.Context) (Result, error) { return nil, e.Step.Down(ctx, in, out) })
+		failpoint.Kill("step:down:" + name)
 		if err != nil {
 			all = errors.Join(all, fmt.Errorf("%s: %w", name, err))
 			continue

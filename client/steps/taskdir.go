@@ -47,6 +47,13 @@ func (TaskDir) Up(_ context.Context, in *In) (Result, error) {
 		return nil, err
 	}
 	uid, gid := owner(in)
+	secrets := name + "/secrets"
+	if os.Geteuid() == 0 && !in.Restored {
+		// Of an agent that died before it could note that it had mounted them.
+		if err := unmountSecrets(root, secrets); err != nil {
+			return nil, err
+		}
+	}
 	for _, d := range []struct {
 		path     string
 		mode     fs.FileMode
@@ -65,7 +72,6 @@ func (TaskDir) Up(_ context.Context, in *In) (Result, error) {
 			return nil, err
 		}
 	}
-	secrets := name + "/secrets"
 	if err := guard(root, out, keySecrets, secrets); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seraihq/serai/client/steps"
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 const (
@@ -74,7 +75,9 @@ func (r *Runner) start() {
 			}
 		}
 		defer r.listen(ctx, in.ID)()
+		failpoint.Kill("task:starting")
 		handle, err := r.begin(ctx, steps.TaskConfig(in), from)
+		failpoint.Kill("task:started")
 		if err == nil {
 			r.handle.Store(handle)
 			return outcome(StartDone, nil)
@@ -102,6 +105,7 @@ func (r *Runner) watch(id string) func(context.Context) *Event {
 				exit, err = d.Wait(ctx, id)
 			}
 			if err == nil {
+				failpoint.Kill("task:exited")
 				return &Event{Kind: Exited, Exit: exit}
 			}
 			if ctx.Err() != nil {
@@ -158,14 +162,20 @@ func (r *Runner) stop(id string, a Action) func(context.Context) *Event {
 	return func(ctx context.Context) *Event {
 		ctx, cancel := context.WithTimeout(ctx, a.Timeout+stopGrace)
 		defer cancel()
-		d, err := r.cfg.Drivers.Find(ctx, r.cfg.Task.Driver)
-		if err == nil {
-			err = d.Stop(ctx, id, a.Timeout, a.Signal)
+		for deadline := time.Now().Add(recoverFor); ; pause(ctx, driverPause) {
+			d, err := r.cfg.Drivers.Find(ctx, r.cfg.Task.Driver)
+			if err == nil {
+				failpoint.Kill("task:stopping")
+				err = d.Stop(ctx, id, a.Timeout, a.Signal)
+			}
+			switch {
+			case err == nil, errors.Is(err, drivers.ErrTaskNotFound):
+				return nil
+			case errors.Is(err, drivers.ErrUnavailable) && ctx.Err() == nil && time.Now().Before(deadline):
+				continue // it died over it: the next one finds the task again
+			}
+			return outcome(StopFailed, fmt.Errorf("stop: %w", err))
 		}
-		if err == nil || errors.Is(err, drivers.ErrTaskNotFound) {
-			return nil
-		}
-		return outcome(StopFailed, fmt.Errorf("stop: %w", err))
 	}
 }
 
@@ -176,6 +186,7 @@ func (r *Runner) destroy(id string) {
 	}
 	r.ordered(func(ctx context.Context) *Event {
 		r.free(ctx, id)
+		failpoint.Kill("task:destroyed")
 		return nil
 	})
 }
@@ -204,7 +215,9 @@ func (r *Runner) tearDown() {
 		if r.driver != nil {
 			in.Driver = r.driver.Info()
 		}
-		return outcome(TornDown, r.seq.Down(ctx, &in))
+		err := r.seq.Down(ctx, &in)
+		failpoint.Kill("task:down")
+		return outcome(TornDown, err)
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/seraihq/serai/client/mailbox"
 	"github.com/seraihq/serai/client/steps"
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // Drivers gives drivers by name. What it gives stays valid: when the driver's
@@ -246,6 +247,9 @@ func (r *Runner) act(a Action) {
 		r.publish()
 		if err := r.cfg.Save(r.record); err != nil {
 			r.cfg.Logger.Warn("the task's state is not kept: it may be started anew after a restart of the agent", "err", err)
+		}
+		if r.record.State.Phase == Running {
+			failpoint.Kill("task:kept")
 		}
 	case Tell:
 		r.publish()

@@ -10,6 +10,7 @@ import (
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/container/image"
 	"github.com/seraihq/serai/drivers/internal/contain"
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // Name is what job files write.
@@ -155,6 +156,7 @@ func (d *Driver) start(ctx context.Context, task *drivers.TaskConfig, from strin
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Kill("container:acquired")
 	if err := p.use(img); err != nil {
 		return nil, d.undo(ctx, task.ID, err)
 	}
@@ -176,7 +178,9 @@ func (d *Driver) release(ctx context.Context, taskID string) error {
 	if err != nil {
 		return err
 	}
-	return store.Release(ctx, taskID)
+	err = store.Release(ctx, taskID)
+	failpoint.Kill("container:released")
+	return err
 }
 
 // Stop implements drivers.Driver. Without a signal it is that of the image, or SIGTERM.

@@ -97,7 +97,14 @@ func (p *plan) complete(root *contain.Tree, who string) (err error) {
 			}
 		}
 	}
-	return giveSecrets(p.task.TaskDir().Secrets, int(s.User.UID), int(s.User.GID))
+	secrets, uid, gid := p.task.TaskDir().Secrets, int(s.User.UID), int(s.User.GID)
+	if s.Namespaces.OwnUsers && !contain.Mappable(secrets) {
+		uid, gid = s.OnHost(s.User.UID), s.OnHost(s.User.GID)
+		for i := range s.Mounts {
+			s.Mounts[i].Unmapped = s.Mounts[i].Host == secrets
+		}
+	}
+	return giveSecrets(secrets, uid, gid)
 }
 
 // giveSecrets makes a task's user the owner of its secrets, which the agent has made as root's when it could not tell who that is.

@@ -101,7 +101,7 @@ func (d *Driver) createInfra(ctx context.Context, cli *client.Client, allocID, h
 	if err != nil {
 		return nil, err
 	}
-	failpoint.Panic(Name, "network created")
+	failpoint.Kill("docker:network created")
 	if _, err := cli.ContainerStart(ctx, c.ID, client.ContainerStartOptions{}); err != nil {
 		return nil, err
 	}

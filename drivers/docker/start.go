@@ -71,7 +71,7 @@ func (d *Driver) launch(ctx context.Context, cfg *drivers.TaskConfig, settings c
 		return nil, err
 	}
 	id, err := d.create(ctx, cli, p)
-	failpoint.Panic(Name, "created")
+	failpoint.Kill("docker:created")
 	defer func() { _ = unstage(cfg.ID) }()
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (d *Driver) create(ctx context.Context, cli *client.Client, p *plan) (strin
 				return "", err
 			}
 		}
-		failpoint.Panic(Name, "staged")
+		failpoint.Kill("docker:staged")
 		p.container.Image = imageID // what was pulled, whatever the name means by now
 		id, err := d.createNamed(ctx, cli, p)
 		if gone(err) && attempt < 2 && imageGone(ctx, cli, imageID) {
@@ -184,7 +184,7 @@ func (d *Driver) run(ctx context.Context, cli *client.Client, p *plan, id string
 	if _, err := cli.ContainerStart(ctx, id, client.ContainerStartOptions{}); err != nil {
 		return nil, explainStart(ctx, cli, p, id, err)
 	}
-	failpoint.Panic(Name, "started")
+	failpoint.Kill("docker:started")
 	c, err := cli.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if err != nil {
 		return nil, err

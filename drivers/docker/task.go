@@ -258,7 +258,7 @@ func (t *task) destroy(ctx context.Context) error {
 			return err
 		}
 	}
-	failpoint.Panic(Name, "killed")
+	failpoint.Kill("docker:killed")
 	if t.driver.settings.Load().GC.Container {
 		cli, err := t.driver.engine.client()
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/seraihq/serai/drivers/internal/contain"
 	"github.com/seraihq/serai/drivers/plugin"
 	"github.com/seraihq/serai/internal/cgroup"
+	"github.com/seraihq/serai/internal/failpoint"
 	"github.com/seraihq/serai/internal/imagefile"
 )
 
@@ -105,7 +106,8 @@ func TestDockerKilledInTheMiddle(t *testing.T) {
 		return c
 	}
 	next := launch()
-	for i, place := range []string{"staged", "created", "started", "killed", "network created"} {
+	armed := t.TempDir()
+	for i, place := range failpoint.Docker {
 		dir := t.TempDir()
 		task := &drivers.TaskConfig{ID: fmt.Sprintf("cut-%d/web/1", i), AllocID: fmt.Sprintf("cut-%d", i), Name: "web", AllocDir: dir,
 			Config: map[string]any{"image": enginetest.Image, "command": "sleep", "args": []any{"600"}, "volumes": []any{"local/data:/data:ro"}}}
@@ -115,9 +117,12 @@ func TestDockerKilledInTheMiddle(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		doomed := launch("SERAI_FAILPOINTS=docker:" + place)
+		if err := os.WriteFile(filepath.Join(armed, place), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		doomed := launch("SERAI_FAILPOINTS_DIR=" + armed)
 		var err error
-		if place == "network created" {
+		if place == "docker:network created" {
 			_, _, err = doomed.CreateNetwork(t.Context(), task.AllocID, "pod")
 		} else if _, err = doomed.Start(t.Context(), task); err == nil {
 			err = doomed.Destroy(t.Context(), task.ID, true)

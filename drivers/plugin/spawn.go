@@ -149,7 +149,7 @@ func startProcess(opts Options, sockets string, stdin, log *os.File) (*process.P
 // hostEnviron is what a driver process inherits: enough to find programs, and nothing that could be a secret of the agent's.
 func hostEnviron(extra []string) []string {
 	var out []string
-	for _, k := range []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "GOTRACEBACK", "GOCOVERDIR"} {
+	for _, k := range []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "GOTRACEBACK", "GOCOVERDIR", "SERAI_FAILPOINTS_DIR"} {
 		if v, ok := os.LookupEnv(k); ok {
 			out = append(out, k+"="+v)
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/seraihq/serai/drivers/internal/supervise"
 	"github.com/seraihq/serai/drivers/internal/user"
 	"github.com/seraihq/serai/internal/cgroup"
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // plan is all that a process of the task is started with: its first one and those of Exec.
@@ -112,6 +113,7 @@ func (d *Driver) launch(ctx context.Context, cfg *drivers.TaskConfig, p plan) (t
 	if err != nil {
 		return nil, nil, err
 	}
+	failpoint.Kill("raw_exec:grouped")
 	t = &supervise.Task{ID: cfg.ID, Name: cfg.Name, Config: cfg}
 	t.State.Group, t.State.Started, t.State.OOMKills = group, time.Now(), group.OOMKills()
 	cmd := p.command()
@@ -120,6 +122,7 @@ func (d *Driver) launch(ctx context.Context, cfg *drivers.TaskConfig, p plan) (t
 		_ = group.Remove(ctx)
 		return nil, nil, err
 	}
+	failpoint.Kill("raw_exec:forked")
 	d.setOOMScore(cfg, proc.Identity().PID, p.oomScore)
 	return t, proc, nil
 }

@@ -3,9 +3,7 @@ package pods
 import (
 	"fmt"
 	"os/exec"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/seraihq/serai/api"
 )
@@ -36,43 +34,6 @@ func TestPodOutlivesItsAgent(t *testing.T) {
 	a.stop(t, "web")
 	a.settled(t)
 	a.end(t)
-}
-
-// An agent that dies while it makes or removes a network leaves nothing for good.
-// All places are gone through by the tests of client/network.
-func TestKilledInTheMiddle(t *testing.T) {
-	for _, place := range []string{"recorded", "namespace", "pair", "routed", "unplugged"} {
-		t.Run(place, func(t *testing.T) {
-			a := start(t, "SERAI_FAILPOINTS=network:"+place)
-			id := "killed-" + place
-			hcl := script(id, "raw_exec", "bridge", "sleep 0.2")
-			if out, ok := a.submit(t, hcl); !ok {
-				t.Fatal(out)
-			}
-			select {
-			case <-a.Done():
-			case <-time.After(patience):
-				t.Fatal("it was not killed")
-			}
-			if !strings.Contains(a.Log(), "fail point network:"+place) {
-				t.Fatalf("it ended for another reason")
-			}
-			a.Revive(t)
-			alloc := a.await(t, id, api.AllocClientComplete)
-			if alloc.TaskStates["t"].Failed {
-				t.Errorf("the task failed: %+v", alloc.TaskStates["t"])
-			}
-			a.settled(t)
-			a.end(t)
-		})
-	}
-}
-
-// Revive starts the agent without its fail points.
-func (a *agent) Revive(t *testing.T) {
-	t.Helper()
-	a.SetEnv()
-	a.launch(t)
 }
 
 // submit registers a job and does not wait for it.

@@ -70,7 +70,7 @@ func TestStartKill(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	own, _ := os.ReadFile("/proc/thread-self/cgroup")
-	if strings.Contains(string(own), Parent) {
+	if strings.Contains(string(own), "/"+Parent+"/") {
 		t.Errorf("this thread stayed behind in the group:\n%s", own)
 	}
 }

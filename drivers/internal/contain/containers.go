@@ -14,6 +14,7 @@ import (
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/internal/process"
 	"github.com/seraihq/serai/drivers/internal/supervise"
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // stateRoot is where running containers are described. It does not survive a boot, and neither do they.
@@ -90,12 +91,14 @@ func (c *Containers) make(ctx context.Context, task *drivers.TaskConfig, spec *S
 	if err := c.writeRecord(task.ID, spec); err != nil {
 		return nil, nil, err
 	}
+	failpoint.Kill("contain:recorded")
 	start := func() (err error) {
 		t, proc, err = c.launch(ctx, task, spec)
 		return err
 	}
 	if spec.Namespaces.OwnUsers {
 		spec.Namespaces.users, err = c.reserveUsers(task.ID)
+		failpoint.Kill("contain:users")
 	}
 	switch {
 	case err != nil:
@@ -162,6 +165,7 @@ func (c *Containers) removeContainer(ctx context.Context, id string) error {
 	if !errors.Is(err, libcontainer.ErrNotExist) {
 		errs = append(errs, err)
 	}
+	failpoint.Kill("contain:destroyed")
 	// One whose start was cut short has never been described.
 	errs = append(errs, os.RemoveAll(filepath.Join(c.states(), id)))
 	r, err := readRecord(c.records(id))
@@ -175,6 +179,7 @@ func (c *Containers) removeContainer(ctx context.Context, id string) error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("container: %w", err)
 	}
+	failpoint.Kill("contain:cleared")
 	return os.RemoveAll(c.records(id))
 }
 

@@ -2,6 +2,7 @@ package contain
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -51,11 +52,11 @@ func ResolvConf(d *drivers.DNS) string {
 // line keeps a value on one line.
 func line(s string) string { return strings.NewReplacer("\n", " ", "\r", " ").Replace(s) }
 
-// fileMounts are the mounts of a task's own files.
+// fileMounts are the mounts of a task's own files, which belong to its root already.
 func (c *Containers) fileMounts(taskID string, files map[string]string) []Mount {
 	var out []Mount
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		out = append(out, Mount{Host: filepath.Join(c.files(taskID), name), Task: "/etc/" + name, Readonly: true, Plain: true})
+		out = append(out, Mount{Host: filepath.Join(c.files(taskID), name), Task: "/etc/" + name, Readonly: true, Plain: true, Unmapped: true})
 	}
 	return out
 }
@@ -87,7 +88,9 @@ func (c *Containers) writeRecord(taskID string, spec *Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, recordFile), text, 0o600); err != nil {
+	// At once, for a process that dies over it must not leave half a record.
+	part := filepath.Join(dir, recordFile+".part")
+	if err := errors.Join(os.WriteFile(part, text, 0o600), os.Rename(part, filepath.Join(dir, recordFile))); err != nil {
 		return fmt.Errorf("record of the container: %w", err)
 	}
 	return nil
@@ -111,7 +114,12 @@ func (c *Containers) writeFiles(taskID string, spec *Spec) error {
 		return err
 	}
 	for name, text := range spec.Files {
-		if err := os.WriteFile(filepath.Join(c.files(taskID), name), []byte(text), 0o644); err != nil {
+		file := filepath.Join(c.files(taskID), name)
+		err := os.WriteFile(file, []byte(text), 0o644)
+		if err == nil && spec.Namespaces.users != nil {
+			err = os.Chown(file, spec.OnHost(0), spec.OnHost(0))
+		}
+		if err != nil {
 			return fmt.Errorf("/etc/%s of the task: %w", name, err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/seraihq/serai/drivers/internal/stdio"
 	"github.com/seraihq/serai/drivers/internal/supervise"
 	"github.com/seraihq/serai/internal/cgroup"
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // launch makes the task's container and starts its program in it.
@@ -33,10 +34,12 @@ func (c *Containers) launch(ctx context.Context, task *drivers.TaskConfig, spec 
 	if err := c.writeFiles(task.ID, spec); err != nil {
 		return nil, nil, err
 	}
+	failpoint.Kill("contain:files")
 	box, err := libcontainer.Create(c.states(), containerID(task.ID), p.config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("container: %w", err)
 	}
+	failpoint.Kill("contain:created")
 	t := &supervise.Task{ID: task.ID, Name: task.Name, Config: task}
 	t.State.Driver = spec.Keep
 	t.Cleanup = c.cleanup(t)
@@ -95,6 +98,7 @@ func (c *Containers) run(box *libcontainer.Container, t *supervise.Task, p *plan
 	if err := box.Start(first); err != nil {
 		return nil, fmt.Errorf("container: %w", err)
 	}
+	failpoint.Kill("contain:started")
 	state, err := box.State()
 	if err != nil {
 		return nil, fmt.Errorf("container: %w", err)
@@ -105,6 +109,7 @@ func (c *Containers) run(box *libcontainer.Container, t *supervise.Task, p *plan
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Kill("contain:held")
 	if err := checkOutputs(proc.Identity().PID, s); err != nil {
 		_ = proc.Signal(unix.SIGKILL)
 		_, _ = proc.Wait(context.Background())
@@ -128,15 +133,19 @@ func (c *Containers) release(box *libcontainer.Container, t *supervise.Task, p *
 	if err := ctl.installed(); err != nil {
 		return err
 	}
+	failpoint.Kill("contain:filtered")
 	if err := box.Exec(); err != nil {
 		return fmt.Errorf("container: %w", err)
 	}
+	failpoint.Kill("contain:running")
 	ctl.executed()
 	l, err := c.Layout()
 	if err != nil {
 		return err
 	}
-	return limitMemory(l, t, p.spec.Limits.memory())
+	err = limitMemory(l, t, p.spec.Limits.memory())
+	failpoint.Kill("contain:limited")
+	return err
 }
 
 // limitPatience is how long a task may take to come below its memory limit when that is set.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -136,9 +137,25 @@ func (p Process) rlimits() ([]configs.Rlimit, error) {
 		if !mayRaise() {
 			want.Hard = min(want.Hard, own.Max)
 		}
+		if kind == unix.RLIMIT_NOFILE { // the kernel lets nobody have more, and has no word for all
+			want.Hard = min(want.Hard, maxFiles(own.Max))
+		}
 		out = append(out, configs.Rlimit{Type: kind, Soft: min(want.Soft, want.Hard), Hard: want.Hard})
 	}
 	return out, nil
+}
+
+// maxFiles is how many files a process of this machine may have open at most, or what there is known of it otherwise.
+func maxFiles(otherwise uint64) uint64 {
+	text, err := os.ReadFile("/proc/sys/fs/nr_open")
+	if err != nil {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return otherwise
+	}
+	return n
 }
 
 // mayRaise is whether this process may raise limits: some containers and virtual machines keep that from root.

@@ -29,6 +29,8 @@ type Mount struct {
 	Readonly bool
 	// Plain: programs get no rights from the files (setuid), and devices are only files.
 	Plain bool
+	// Unmapped: in a user namespace the owners of the files are the host's, as they are. What the namespace does not have is nobody's there.
+	Unmapped bool
 	// Propagation is "private" (also when empty), "host-to-task" or "bidirectional".
 	Propagation string
 }
@@ -103,7 +105,7 @@ func (m Mount) configure(users *idRange) (*configs.Mount, error) {
 	if m.Readonly {
 		readonly(out)
 	}
-	if users != nil {
+	if users != nil && !m.Unmapped {
 		ids := []configs.IDMap{users.mapping()}
 		out.IDMapping = &configs.MountIDMapping{UIDMappings: ids, GIDMappings: ids}
 	}
@@ -127,6 +129,31 @@ func (m Mount) tmpfs() (*configs.Mount, error) {
 		out.Flags |= unix.MS_RDONLY
 	}
 	return out, nil
+}
+
+// Mappable is whether the owners of what lies in dir can be others in a user namespace: file systems in memory could not do that before Linux 6.3.
+func Mappable(dir string) bool {
+	var st unix.Statfs_t
+	if unix.Statfs(dir, &st) != nil || st.Type != unix.TMPFS_MAGIC {
+		return true
+	}
+	var name unix.Utsname
+	if unix.Uname(&name) != nil {
+		return true
+	}
+	var major, minor int
+	if n, _ := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); n < 2 {
+		return true
+	}
+	return major > 6 || major == 6 && minor >= 3
+}
+
+// OnHost is the host's number of a user or group that has this one in the container. It holds once Start has chosen the container's users.
+func (s *Spec) OnHost(id uint32) int {
+	if u := s.Namespaces.users; u != nil {
+		id += u.First
+	}
+	return int(id)
 }
 
 // mapping is the range in libcontainer's words.

@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/opencontainers/cgroups"
+
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // stageDir is where a root made of layers is put together. In the host's view it stays empty.
@@ -79,6 +81,7 @@ func (s *Spec) onStage(start func() error) error {
 			return err
 		}
 	}
+	failpoint.Kill("contain:staged")
 	return start()
 }
 

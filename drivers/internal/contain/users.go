@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +17,7 @@ const (
 	blockCount = 1 << 14
 )
 
-// blocksDir has a file for each block in use, which holds the container's ID.
+// blocksDir has a symbolic link for each block in use, which "points" to the container's ID: it is made at once with what it says.
 const blocksDir = stateRoot + "/users"
 
 // reserveUsers reserves IDs of the host for a user namespace of a task's container. They are free again once its container is removed.
@@ -41,15 +40,11 @@ func (c *Containers) reserveUsers(taskID string) (*idRange, error) {
 		if taken[n] {
 			continue
 		}
-		f, err := os.OpenFile(filepath.Join(blocksDir, strconv.Itoa(n)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		err := os.Symlink(c.owner(taskID), filepath.Join(blocksDir, strconv.Itoa(n)))
 		if errors.Is(err, os.ErrExist) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("users of the container: %w", err)
-		}
-		_, err = f.WriteString(c.owner(taskID))
-		if err = errors.Join(err, f.Close()); err != nil {
 			return nil, fmt.Errorf("users of the container: %w", err)
 		}
 		return &idRange{First: firstUser + uint32(n)*UserCount, Size: UserCount}, nil
@@ -64,7 +59,7 @@ func releaseUsers(owner string) {
 	entries, _ := os.ReadDir(blocksDir)
 	for _, e := range entries {
 		file := filepath.Join(blocksDir, e.Name())
-		if text, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(text)) == owner {
+		if name, err := os.Readlink(file); err == nil && name == owner {
 			_ = os.Remove(file)
 		}
 	}

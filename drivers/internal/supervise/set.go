@@ -18,6 +18,7 @@ import (
 	"github.com/seraihq/serai/drivers/internal/signals"
 	"github.com/seraihq/serai/drivers/internal/tasktable"
 	"github.com/seraihq/serai/internal/cgroup"
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // handleVersion is the version of State.
@@ -86,6 +87,7 @@ func (s *Set) Begin(t *Task, p *process.Process) (*drivers.TaskHandle, error) {
 		return nil, fmt.Errorf("task %s is there already", t.ID)
 	}
 	go t.watch()
+	failpoint.Kill("supervise:begun")
 	return &drivers.TaskHandle{Version: handleVersion, Config: t.Config, State: drivers.TaskRunning, DriverState: text}, nil
 }
 
@@ -202,13 +204,16 @@ func (s *Set) Destroy(ctx context.Context, id string, force bool) error {
 			return err
 		}
 	}
+	failpoint.Kill("supervise:destroying")
 	var errs []error
 	if t.Cleanup != nil {
 		errs = append(errs, t.Cleanup(ctx))
 	}
+	failpoint.Kill("supervise:cleaned")
 	if err := errors.Join(append(errs, t.State.Group.Remove(ctx))...); err != nil {
 		return fmt.Errorf("task %s: %w", id, err)
 	}
+	failpoint.Kill("supervise:removed")
 	t.releaseOutputs()
 	s.tasks.Delete(id)
 	return nil

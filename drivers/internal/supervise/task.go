@@ -14,6 +14,7 @@ import (
 	"github.com/seraihq/serai/drivers/internal/process"
 	"github.com/seraihq/serai/drivers/internal/stdio"
 	"github.com/seraihq/serai/internal/cgroup"
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // killPatience is how long the kernel is given to end processes that were sent SIGKILL.
@@ -92,6 +93,7 @@ func (t *Task) watch() {
 	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 	defer cancel()
 	killErr := t.State.Group.Kill(ctx)
+	failpoint.Kill("supervise:ended")
 	t.end(exit, killErr)
 	_ = t.process.Close()
 }
@@ -141,6 +143,7 @@ func (t *Task) stop(ctx context.Context, timeout time.Duration, sig unix.Signal)
 	if err := t.process.Signal(sig); err != nil && t.Running() && !errors.Is(err, process.ErrGone) {
 		timeout = 0
 	}
+	failpoint.Kill("supervise:signalled")
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
@@ -161,6 +164,7 @@ func (t *Task) kill(ctx context.Context) error {
 		t.killSession()
 	}
 	_ = t.process.Signal(unix.SIGKILL)
+	failpoint.Kill("supervise:killing")
 	if err := t.State.Group.Kill(ctx); err != nil {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}

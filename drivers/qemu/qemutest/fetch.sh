@@ -1,9 +1,14 @@
 #!/bin/sh
-# Fetches Debian's kernel for clouds, for the guest of the tests of virtual machines, into $SERAI_GUEST or the user's cache directory. It does
+# Fetches Debian's kernel for clouds, for the guests that tests start, into $SERAI_GUEST or the user's cache directory. It does
 # nothing when the kernel is there.
 set -e
 dir=${SERAI_GUEST:-${XDG_CACHE_HOME:-$HOME/.cache}/serai/guest}
-[ -f "$dir/vmlinuz" ] && exit 0
+modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net virtio_blk evdev button overlay"
+complete() {
+	for module in $modules; do [ -f "$dir/$module.ko" ] || return 1; done
+	[ -f "$dir/vmlinuz" ]
+}
+complete && exit 0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 kernel() { apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[^ ]*\).*/\1/p' | head -n 1; }
@@ -16,7 +21,7 @@ cd "$work"
 apt-get -o APT::Sandbox::User=root download -q "$package"
 dpkg-deb -x ./*.deb root
 mkdir -p "$dir"
-for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net evdev button; do
+for module in $modules; do
 	file=$(find root -name "$module.ko*" | head -n 1)
 	case $file in
 	*.xz) xz -dc "$file" >"$dir/$module.ko" ;;

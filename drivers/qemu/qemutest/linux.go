@@ -1,7 +1,6 @@
 package qemutest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -63,61 +62,45 @@ func Linux(dir string) (kernel, initrd string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("%w: %w", ErrMissing, err)
 	}
-	busybox, err := exec.LookPath("busybox")
-	if err != nil {
-		return "", "", fmt.Errorf("%w: %w", ErrMissing, err)
-	}
-	program, err := os.ReadFile(busybox)
+	a, err := System(initScript, modules)
 	if err != nil {
 		return "", "", err
 	}
-	var a archive
-	a.directory("bin")
-	a.directory("dev")
-	a.directory("modules")
-	a.file("bin/busybox", program, 0o755)
-	a.file("init", []byte(initScript), 0o755)
+	kernel, initrd = filepath.Join(dir, "vmlinuz"), filepath.Join(dir, "initrd")
+	return kernel, initrd, errors.Join(os.WriteFile(kernel, image, 0o644), os.WriteFile(initrd, a.Bytes(), 0o644))
+}
+
+// System is a first file system with busybox at /bin/busybox, the script as its /init, and kernel modules in /modules, whose file "order" lists them
+// as they are to be loaded.
+func System(init string, modules []string) (*Archive, error) {
+	from, err := Dir()
+	if err != nil {
+		return nil, err
+	}
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMissing, err)
+	}
+	program, err := os.ReadFile(busybox)
+	if err != nil {
+		return nil, err
+	}
+	a := &Archive{}
+	a.Directory("bin")
+	a.Directory("dev")
+	a.Directory("modules")
+	a.File("bin/busybox", program, 0o755)
+	a.File("init", []byte(init), 0o755)
 	for _, m := range modules {
 		text, err := os.ReadFile(filepath.Join(from, m+".ko"))
 		if errors.Is(err, fs.ErrNotExist) {
-			return "", "", fmt.Errorf("%w: %w", ErrMissing, err)
+			return nil, fmt.Errorf("%w: %w", ErrMissing, err)
 		}
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
-		a.file("modules/"+m+".ko", text, 0o644)
+		a.File("modules/"+m+".ko", text, 0o644)
 	}
-	a.file("modules/order", []byte(strings.Join(modules, "\n")+"\n"), 0o644)
-	kernel, initrd = filepath.Join(dir, "vmlinuz"), filepath.Join(dir, "initrd")
-	return kernel, initrd, errors.Join(os.WriteFile(kernel, image, 0o644), os.WriteFile(initrd, a.bytes(), 0o644))
-}
-
-// archive is a file system as the kernel takes it at its start. Source of the format: cpio(5), "New ASCII Format".
-type archive struct {
-	b    bytes.Buffer
-	next int
-}
-
-func (a *archive) directory(name string) { a.entry(name, nil, 0o040755) }
-
-func (a *archive) file(name string, data []byte, perm int) { a.entry(name, data, 0o100000|perm) }
-
-func (a *archive) entry(name string, data []byte, mode int) {
-	a.next++
-	fmt.Fprintf(&a.b, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
-		a.next, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name)+1, 0, name)
-	a.pad()
-	a.b.Write(data)
-	a.pad()
-}
-
-func (a *archive) pad() {
-	for a.b.Len()%4 != 0 {
-		a.b.WriteByte(0)
-	}
-}
-
-func (a *archive) bytes() []byte {
-	a.entry("TRAILER!!!", nil, 0)
-	return a.b.Bytes()
+	a.File("modules/order", []byte(strings.Join(modules, "\n")+"\n"), 0o644)
+	return a, nil
 }
