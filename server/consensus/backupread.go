@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"hash/crc32"
 	"io"
 
@@ -29,6 +30,18 @@ func ReadBackup(r io.Reader, unpacked io.Writer) (Inspection, error) {
 func LoadBackup(r io.Reader) (*state.View, error) {
 	_, v, err := readBackup(r, nil)
 	return v, err
+}
+
+// CheckBackup reads a saved snapshot to its end and checks its digest, without
+// unpacking it: cheap, and enough for one that this program has just written.
+func CheckBackup(r io.Reader) (Metadata, error) {
+	digest := sha256.New()
+	tee := io.TeeReader(r, digest)
+	m, err := readMetadata(tee)
+	if err != nil {
+		return m, err
+	}
+	return m, readEnd(r, &pieceReader{r: tee}, digest)
 }
 
 func readBackup(r io.Reader, unpacked io.Writer) (Inspection, *state.View, error) {
@@ -59,19 +72,27 @@ func readBackup(r io.Reader, unpacked io.Writer) (Inspection, *state.View, error
 		}
 		return in, nil, err
 	}
+	if err := readEnd(r, p, digest); err != nil {
+		return in, nil, err
+	}
+	in.Size, in.Tables = size.n, sizes
+	return in, store.View(), nil
+}
+
+// readEnd reads what is left of the pieces, and the digest after them.
+func readEnd(r io.Reader, p *pieceReader, digest hash.Hash) error {
 	if _, err := io.Copy(io.Discard, p); err != nil {
-		return in, nil, damaged("it is cut short (%v)", err)
+		return damaged("it is cut short (%v)", err)
 	}
 	want := digest.Sum(nil)
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(r, got); err != nil {
-		return in, nil, damaged("it is cut short (%v)", err)
+		return damaged("it is cut short (%v)", err)
 	}
 	if !bytes.Equal(got, want) {
-		return in, nil, damaged("its digest is wrong")
+		return damaged("its digest is wrong")
 	}
-	in.Size, in.Tables = size.n, sizes
-	return in, store.View(), nil
+	return nil
 }
 
 func damaged(format string, args ...any) error {
