@@ -33,12 +33,7 @@ func snapshotSave() *cli.Command {
 			if err != nil {
 				return err
 			}
-			body, _, err := api.Open(ctx, s.client, api.SnapshotSave, &api.ListRequest{})
-			if err != nil {
-				return err
-			}
-			defer body.Close()
-			n, err := saveFile(path, body)
+			n, err := saveFile(path, func(w io.Writer) error { return fetchSnapshot(ctx, s, w) })
 			if err != nil {
 				return fmt.Errorf("save the snapshot: %w", err)
 			}
@@ -48,18 +43,19 @@ func snapshotSave() *cli.Command {
 	}
 }
 
-// saveFile writes a stream to a file that appears only when it is whole.
-func saveFile(path string, r io.Reader) (int64, error) {
+// saveFile writes a file that appears only when it is whole.
+func saveFile(path string, write func(io.Writer) error) (int64, error) {
 	part := path + ".unverified"
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return 0, err
 	}
-	n, err := io.Copy(f, r)
-	err = errors.Join(err, f.Sync(), f.Close())
+	err = errors.Join(write(f), f.Sync())
+	n, _ := f.Seek(0, io.SeekCurrent)
 	if err == nil && n == 0 {
 		err = errors.New("the agent sent nothing")
 	}
+	err = errors.Join(err, f.Close())
 	if err != nil {
 		os.Remove(part)
 		return n, err

@@ -57,7 +57,7 @@ func operatorGroup() *cli.Command {
 	return group("operator", "Tools for operators", append([]*cli.Command{
 		operatorAPI(), operatorMetrics(),
 		group("scheduler", "Configure the scheduler", schedulerGetConfig(), schedulerSetConfig()),
-		group("snapshot", "Save and restore the servers' state", append([]*cli.Command{snapshotSave(), snapshotRestore(), snapshotInspect()}, refused("agent", "redact", "state")...)...),
+		group("snapshot", "Save and restore the servers' state", append([]*cli.Command{snapshotSave(), snapshotRestore(), snapshotInspect(), snapshotAgent()}, refused("redact", "state")...)...),
 		group("raft", "Look at Raft", append([]*cli.Command{raftListPeers()}, refused("info", "logs", "state", "remove-peer", "transfer-leadership", "migrate-backend")...)...),
 	}, refused("autopilot", "client-state", "debug", "gossip", "root", "utilization")...)...)
 }

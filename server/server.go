@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/backup"
 	"github.com/seraihq/serai/server/broker"
 	"github.com/seraihq/serai/server/consensus"
 	"github.com/seraihq/serai/server/deploy"
@@ -44,8 +45,9 @@ type Config struct {
 	GC              gc.Thresholds
 	GCInterval      time.Duration
 	Heartbeat       Heartbeat
-	EventBuffer     int // commits that the event stream remembers
-	Protocol        int // newest protocol version that this server may use; 0: what its build knows
+	EventBuffer     int           // commits that the event stream remembers
+	Backup          backup.Config // snapshots by the clock; none without a Target
+	Protocol        int           // newest protocol version that this server may use; 0: what its build knows
 	SnapshotAfter   uint64
 }
 
@@ -187,6 +189,9 @@ func (s *Server) lead(ctx context.Context) error {
 	g.Go(func() error { return s.heartbeat.Run(ctx) })
 	g.Go(func() error { return s.collector.Run(ctx) })
 	g.Go(func() error { return s.followProtocol(ctx) })
+	if s.cfg.Backup.Target != nil {
+		g.Go(func() error { return s.backUp(ctx) })
+	}
 	g.Go(func() error {
 		return drain.New(drain.Config{Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "drain")}).Run(ctx)
 	})

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -10,8 +11,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seraihq/serai/command/agent/snapshot"
 	"github.com/seraihq/serai/internal/version"
 	"github.com/seraihq/serai/server"
+	"github.com/seraihq/serai/server/backup"
 	"github.com/seraihq/serai/server/endpoint"
 	"github.com/seraihq/serai/server/gc"
 )
@@ -27,8 +30,13 @@ func (a *Agent) openServer() (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	saves, err := a.backups(id, dir)
+	if err != nil {
+		return nil, err
+	}
 	return server.Open(server.Config{
-		Name: a.cfg.Name, ID: id, Region: a.cfg.Region, Datacenter: a.cfg.Datacenter,
+		Backup: saves,
+		Name:   a.cfg.Name, ID: id, Region: a.cfg.Region, Datacenter: a.cfg.Datacenter,
 		Address: a.rpcAddress(), Dir: dir, Version: version.String(), Logger: a.logger,
 		SchedulerConfig: c.DefaultSchedulerConfig.API(),
 		Limits: endpoint.Limits{
@@ -51,6 +59,20 @@ func (a *Agent) openServer() (*server.Server, error) {
 		SnapshotAfter: uint64(max(c.RaftSnapshotThreshold, 0)),
 		Protocol:      c.ProtocolVersion,
 	})
+}
+
+// backups says where and how often the leader saves snapshots; nowhere unless
+// the configuration names a place.
+func (a *Agent) backups(holder, dir string) (backup.Config, error) {
+	c := a.cfg.Server.Snapshot
+	if c.Interval == 0 {
+		return backup.Config{}, nil
+	}
+	target, err := snapshot.Target(c, holder, os.Getenv)
+	if err != nil {
+		return backup.Config{}, fmt.Errorf("server.snapshot: %w", err)
+	}
+	return backup.Config{Target: target, Interval: c.Interval, Retain: c.Retain, Scratch: snapshot.Scratch(dir)}, nil
 }
 
 // rpcAddress is where other servers will reach this one.

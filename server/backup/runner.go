@@ -24,8 +24,8 @@ type Config struct {
 	Scratch string // directory for a snapshot that is being made; the system's when empty
 	// Whole has snapshots read as a restore would before they are kept, which
 	// takes as much memory as the state; else their digests are checked.
-	Whole bool
-	Logger  *slog.Logger
+	Whole  bool
+	Logger *slog.Logger
 }
 
 // Runner saves snapshots. See the package comment.

@@ -167,6 +167,7 @@ func (v *checker) checkServer() {
 	}
 	v.within("server.job_tracked_versions", s.JobTrackedVersions, 1, 1000)
 	v.within("server.event_buffer_size", s.EventBufferSize, 0, 1_000_000)
+	v.checkSnapshot()
 	v.within("server.raft_multiplier", s.RaftMultiplier, 1, 10)
 	v.within("server.protocol_version", s.ProtocolVersion, 0, 1<<16)
 	v.within("server.raft_snapshot_threshold", s.RaftSnapshotThreshold, 1, 1<<40)

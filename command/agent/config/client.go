@@ -150,6 +150,7 @@ type Server struct {
 	RaftSnapshotInterval  time.Duration `hcl:"raft_snapshot_interval" effect:"none"`
 	RaftTrailingLogs      int           `hcl:"raft_trailing_logs" effect:"none"`
 
+	Snapshot               Snapshot        `hcl:"snapshot"`
 	DefaultSchedulerConfig SchedulerConfig `hcl:"default_scheduler_config"`
 	Search                 Search          `hcl:"search"`
 	ServerJoin             ServerJoin      `hcl:"server_join" effect:"refused"`

@@ -241,7 +241,7 @@ func FuzzParse(f *testing.F) {
 // effect or is refused. So `config validate` cannot promise what nothing does.
 func TestEffect(t *testing.T) {
 	var source strings.Builder
-	for _, pattern := range []string{"../*.go", "../listen/*.go", "../rest/*.go", "../monitor/*.go", "finish.go", "device.go", "network.go", "template.go", "artifact.go", "tls.go"} {
+	for _, pattern := range []string{"../*.go", "../listen/*.go", "../rest/*.go", "../monitor/*.go", "../snapshot/*.go", "finish.go", "device.go", "network.go", "template.go", "artifact.go", "tls.go"} {
 		files, _ := filepath.Glob(pattern)
 		for _, f := range files {
 			if !strings.HasSuffix(f, "_test.go") {

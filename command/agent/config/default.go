@@ -56,6 +56,7 @@ func defaultServer() Server {
 		JobMaxSourceSize: 1 << 20, JobTrackedVersions: 6,
 		EnableEventBroker: true, EventBufferSize: 100,
 		RaftMultiplier: 1, RaftSnapshotThreshold: 8192, RaftSnapshotInterval: 2 * time.Minute, RaftTrailingLogs: 10240,
+		Snapshot: Snapshot{Retain: 30},
 		DefaultSchedulerConfig: SchedulerConfig{
 			SchedulerAlgorithm: "binpack",
 			PreemptionConfig:   PreemptionConfig{SystemSchedulerEnabled: true},
