@@ -66,11 +66,13 @@ type QueryOptions struct {
 	Index     uint64   `query:"index" json:"-"`     // answer when the state is newer; 0 = at once
 	Wait      Duration `query:"wait" json:"-"`      // longest time to wait for Index
 	Stale     bool     `query:"stale" json:"-"`     // any server may answer
-	Prefix    string   `query:"prefix" json:"-"`
-	Filter    string   `query:"filter" json:"-"` // go-bexpr on the full objects
-	PerPage   int      `query:"per_page" json:"-"`
-	NextToken string   `query:"next_token" json:"-"`
-	Reverse   bool     `query:"reverse" json:"-"`
+	// Consistent has the leader make sure that it still leads; it beats Stale.
+	Consistent bool   `query:"consistent" json:"-"`
+	Prefix     string `query:"prefix" json:"-"`
+	Filter     string `query:"filter" json:"-"` // go-bexpr on the full objects
+	PerPage    int    `query:"per_page" json:"-"`
+	NextToken  string `query:"next_token" json:"-"`
+	Reverse    bool   `query:"reverse" json:"-"`
 }
 
 // WriteOptions are understood by every write.

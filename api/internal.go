@@ -21,10 +21,20 @@ type NodeHeartbeatRequest struct {
 	Status   string
 }
 
+// NodeHeartbeatAnswer is the answer to one of several heartbeats: a response, or
+// the error in its place.
+type NodeHeartbeatAnswer struct {
+	NodeRegisterResponse
+	Err error
+}
+
 // NodeSyncRequest opens the stream of a node's allocations.
 type NodeSyncRequest struct {
 	NodeID   string
 	SecretID Sensitive
+	// Index is that of the newest message which the node has seen. A server that
+	// is not as far yet, and does not lead, waits with its answer.
+	Index uint64
 }
 
 // NodeSync is a message of that stream. The first is Full: it holds every

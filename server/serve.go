@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net"
 	"strconv"
@@ -16,21 +17,62 @@ import (
 	"github.com/seraihq/serai/server/events"
 )
 
-// leaderWait is how long a request waits for a server that has only just been
-// started.
-const leaderWait = 5 * time.Second
-
 func newClusterID() string { return uuid.NewString() }
 
 // Answers says whether the operation is answered by Handle.
 func (s *Server) Answers(op *api.Endpoint) bool { return s.endpoints.Answers(op) }
 
 // Handle runs an operation of the API's table; req points to its request type.
+// What is not asked for as stale is answered by the leader alone: elsewhere the
+// error is of kind api.ErrNoLeader, and Route says where to ask.
 func (s *Server) Handle(ctx context.Context, op *api.Endpoint, req any) (any, api.Meta, error) {
+	q := options(req)
+	if q.Stale && !q.Consistent {
+		return s.handleStale(ctx, op, req)
+	}
 	if err := s.awaitReady(ctx); err != nil {
 		return nil, api.Meta{}, err
 	}
+	if !s.leading() {
+		if address, err := s.Route(ctx); err != nil || address != "" {
+			return nil, api.Meta{KnownLeader: address != ""}, errors.Join(err, notLeader(address))
+		}
+	}
+	if q.Consistent {
+		if err := s.raft.VerifyLeader(ctx); err != nil {
+			return nil, api.Meta{}, err
+		}
+	}
 	return s.endpoints.Handle(ctx, op, req)
+}
+
+func notLeader(leader string) error {
+	if leader == "" {
+		return nil
+	}
+	return api.Errorf(api.ErrNoLeader, "this server does not lead; the one at %s does", leader)
+}
+
+// options gives the options of a read; those of anything else are zero.
+func options(req any) api.QueryOptions {
+	if r, ok := req.(interface{ Options() *api.QueryOptions }); ok {
+		return *r.Options()
+	}
+	return api.QueryOptions{}
+}
+
+// handleStale answers from what this server has, and says how old that may be.
+// One that has only just started waits for a moment first.
+func (s *Server) handleStale(ctx context.Context, op *api.Endpoint, req any) (any, api.Meta, error) {
+	if err := s.awaitReady(ctx); err != nil && !errors.Is(err, api.ErrNoLeader) {
+		return nil, api.Meta{}, err
+	}
+	resp, meta, err := s.endpoints.Handle(ctx, op, req)
+	meta.KnownLeader = s.Leader() != ""
+	if heard := s.raft.LastContact(); !s.raft.Leader() && !heard.IsZero() {
+		meta.LastContact = api.Duration(time.Since(heard))
+	}
+	return resp, meta, err
 }
 
 func (s *Server) awaitReady(ctx context.Context) error {
@@ -57,16 +99,8 @@ func (s *Server) Leader() string {
 	return address
 }
 
-// Peers gives the addresses of the servers.
-func (s *Server) Peers() []string {
-	out := []string{}
-	if c, err := s.raft.Configuration(); err == nil {
-		for _, x := range c.Servers {
-			out = append(out, x.Address)
-		}
-	}
-	return out
-}
+// Peers gives the addresses of the servers that have a vote.
+func (s *Server) Peers() []string { return s.voters() }
 
 // RaftConfiguration lists the servers as Raft knows them.
 func (s *Server) RaftConfiguration() (api.RaftConfiguration, error) {
@@ -191,7 +225,8 @@ func (s *Server) Stats() map[string]map[string]string {
 	return map[string]map[string]string{
 		"nomad": {
 			"server": "true", "leader": strconv.FormatBool(s.raft.Leader()), "leader_addr": s.Leader(),
-			"bootstrap": "true", "known_regions": "1", "protocol": strconv.Itoa(s.store.View().Protocol()), "protocol_max": strconv.Itoa(s.protocolMax()),
+			"bootstrap": strconv.FormatBool(s.cfg.Bootstrap), "known_regions": "1",
+			"protocol": strconv.Itoa(s.store.View().Protocol()), "protocol_max": strconv.Itoa(s.protocolMax()),
 		},
 		"raft": s.raft.Stats(),
 		"broker": {

@@ -49,6 +49,16 @@ type Config struct {
 	Backup          backup.Config // snapshots by the clock; none without a Target
 	Protocol        int           // newest protocol version that this server may use; 0: what its build knows
 	SnapshotAfter   uint64
+	TrailingEntries uint64
+
+	// Stream is how servers reach each other; nil: this one is alone. Peer gives
+	// the calls to the server at an address, and is needed with it.
+	Stream consensus.StreamLayer
+	Peer   func(address string) node.Peer
+	// Bootstrap has a new server make a cluster of itself. Otherwise it waits to
+	// be told who the servers are, or to be taken in.
+	Bootstrap      bool
+	RaftMultiplier int
 }
 
 // Heartbeat says how soon a silent node is down.
@@ -71,18 +81,20 @@ type Server struct {
 	heartbeat *heartbeat.Monitor
 	collector *gc.Collector
 
-	key   ed25519.PublicKey
-	ready chan struct{} // closed when it first leads and has caught up
-	fatal chan error
+	key      ed25519.PublicKey
+	standing *standing
+	ready    chan struct{} // closed when it first leads or follows, and has caught up
+	fatal    chan error
 }
 
 // Open opens the store and the log. What is damaged is refused. The caller
 // calls Run, and then Close.
 func Open(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, store: state.New(), ready: make(chan struct{}), fatal: make(chan error, 1)}
+	s := &Server{cfg: cfg, store: state.New(), standing: newStanding(), ready: make(chan struct{}), fatal: make(chan error, 1)}
 	rc := consensus.Config{
 		Dir: cfg.Dir, ID: cfg.ID, Address: cfg.Address, FSM: fsm.New(s.store), Logger: cfg.Logger,
-		SnapshotAfter: cfg.SnapshotAfter,
+		SnapshotAfter: cfg.SnapshotAfter, TrailingEntries: cfg.TrailingEntries,
+		Stream: cfg.Stream, Bootstrap: cfg.Bootstrap, Multiplier: cfg.RaftMultiplier,
 		Fatal: func(err error) {
 			select {
 			case s.fatal <- err:
@@ -116,7 +128,7 @@ func (s *Server) assemble() {
 	})
 	s.collector = gc.New(s.store, log, s.cfg.GC, s.cfg.GCInterval, s.cfg.Logger)
 	s.events = events.New(s.store, s.cfg.EventBuffer)
-	s.nodes = node.New(node.Config{Store: s.store, Log: log, Logger: component("node"), Ready: s.ready, Beat: s.heartbeat.Beat})
+	s.nodes = node.New(node.Config{Store: s.store, Log: log, Logger: component("node"), Ready: s.ready, Beat: s.heartbeat.Beat, Cluster: members{s}})
 	s.broker = broker.New(broker.Config{
 		Store: s.store, Logger: component("broker"),
 		Cancel: func(ctx context.Context, list []broker.Superseded) error {
@@ -153,6 +165,8 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.events.Run(ctx) })
 	g.Go(func() error { return s.raft.Lead(ctx, s.lead) })
 	g.Go(func() error { return s.measure(ctx) })
+	g.Go(func() error { return s.watchContact(ctx) })
+	g.Go(func() error { return s.becomeReady(ctx) })
 	g.Go(func() error {
 		select {
 		case err := <-s.fatal:
@@ -168,12 +182,16 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// Close stops the log. What was acknowledged stays.
-func (s *Server) Close() error { return s.raft.Close() }
+// Close stops the log. What was acknowledged stays, and another server leads.
+func (s *Server) Close() error {
+	s.handOver()
+	return s.raft.Close()
+}
 
 // lead does the leader's work until ctx ends.
 func (s *Server) lead(ctx context.Context) error {
-	if err := s.raft.Barrier(ctx); err != nil {
+	term, err := s.settle(ctx)
+	if err != nil {
 		return err
 	}
 	if err := s.found(ctx); err != nil {
@@ -198,11 +216,8 @@ func (s *Server) lead(ctx context.Context) error {
 	g.Go(func() error {
 		return periodic.New(periodic.Config{Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "periodic")}).Run(ctx)
 	})
-	select {
-	case <-s.ready:
-	default:
-		close(s.ready)
-	}
+	s.standing.set(term)
+	defer s.standing.set(0)
 	return g.Wait()
 }
 
@@ -223,7 +238,8 @@ func (s *Server) found(ctx context.Context) error {
 	return nil
 }
 
-// Ready is closed when the server has caught up with its log and leads.
+// Ready is closed when the server leads, or follows a leader, and has caught up
+// with the log.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // Nodes answers client agents.

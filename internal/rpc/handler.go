@@ -16,6 +16,7 @@ import (
 type Nodes interface {
 	Register(ctx context.Context, req *api.NodeRegisterRequest) (*api.NodeRegisterResponse, error)
 	Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) (*api.NodeRegisterResponse, error)
+	Heartbeats(ctx context.Context, beats []*api.NodeHeartbeatRequest) ([]api.NodeHeartbeatAnswer, error)
 	Sync(ctx context.Context, req *api.NodeSyncRequest, send func(*api.NodeSync) error) error
 	UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error
 }
@@ -72,6 +73,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return answer(r.Context(), w, body, h.nodes.Register)
 	case pathHeartbeat:
 		return answer(r.Context(), w, body, h.nodes.Heartbeat)
+	case pathBeats:
+		return answer(r.Context(), w, body, h.heartbeats)
 	case pathUpdate:
 		req, err := decodeUpdate(body)
 		if err != nil {
@@ -100,6 +103,8 @@ func bodyLimit(path string) int64 {
 		return maxRequest
 	case pathRegister:
 		return maxNode
+	case pathBeats:
+		return maxBeats
 	}
 	return maxSmall
 }

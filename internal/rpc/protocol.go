@@ -18,6 +18,7 @@ const Prefix = "/rpc/"
 const (
 	pathRegister  = Prefix + "node/register"
 	pathHeartbeat = Prefix + "node/heartbeat"
+	pathBeats     = Prefix + "node/heartbeats" // from a server to the leader
 	pathUpdate    = Prefix + "node/update"
 	pathSync      = Prefix + "node/sync"
 )
@@ -57,6 +58,9 @@ const (
 	// which only says who calls.
 	maxNode  = 1 << 20
 	maxSmall = 16 << 10
+	// maxBeats bounds the heartbeats that a server passes on: about 200 bytes for
+	// each of 1,000.
+	maxBeats = 256 << 10
 	// maxFrame bounds a message of a stream: about 100,000 allocations.
 	maxFrame = 64 << 20
 	// maxErrorText bounds the text of an error.

@@ -32,6 +32,19 @@ func (f *fake) Heartbeat(_ context.Context, req *api.NodeHeartbeatRequest) (*api
 	return f.register(&api.NodeRegisterRequest{Node: &api.Node{ID: req.NodeID, SecretID: req.SecretID, Status: req.Status}})
 }
 
+func (f *fake) Heartbeats(ctx context.Context, beats []*api.NodeHeartbeatRequest) ([]api.NodeHeartbeatAnswer, error) {
+	out := make([]api.NodeHeartbeatAnswer, len(beats))
+	for i, b := range beats {
+		resp, err := f.Heartbeat(ctx, b)
+		if err != nil {
+			out[i].Err = err
+		} else {
+			out[i].NodeRegisterResponse = *resp
+		}
+	}
+	return out, nil
+}
+
 func (f *fake) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(*api.NodeSync) error) error {
 	return f.sync(ctx, req, send)
 }

@@ -107,3 +107,22 @@ func ofInterest(o *raft.Observation) bool {
 	}
 	return false
 }
+
+// Committed returns the index of the last command that is known to be committed;
+// known is false before a leader has said what is. A store that has got there is
+// as far as the cluster was when this server heard of it.
+func (r *Raft) Committed() (index uint64, known bool) {
+	index = r.raft.CommitIndex()
+	if index == 0 {
+		return 0, false
+	}
+	// What is no command leaves no trace in the store.
+	first, err := r.stores.logs.FirstIndex()
+	for ; err == nil && first > 0 && index >= first; index-- {
+		var entry raft.Log
+		if r.stores.logs.GetLog(index, &entry) == nil && entry.Type == raft.LogCommand {
+			return index, true
+		}
+	}
+	return 0, true // the snapshot before the log was restored when it was opened or installed
+}

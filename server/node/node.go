@@ -28,6 +28,8 @@ type Config struct {
 	Ready <-chan struct{}
 	// Beat notes that a node lives and gives its next heartbeat's time.
 	Beat func(nodeID string) time.Duration
+	// Cluster is where this server stands among the others; nil: it is alone.
+	Cluster Cluster
 }
 
 // Service answers client agents. Its methods are those of client.Server.
@@ -35,18 +37,26 @@ type Service struct {
 	Config
 	hub     *hub
 	updater *updater
+	beats   *beats
 }
 
 // New makes the service.
 func New(c Config) *Service {
-	return &Service{Config: c, hub: newHub(c.Store), updater: newUpdater(c.Store, c.Log)}
+	if c.Cluster == nil {
+		c.Cluster = alone{}
+	}
+	s := &Service{Config: c, hub: newHub(c.Store), updater: newUpdater(c.Store, c.Log)}
+	s.beats = newBeats(s.passBeats)
+	return s
 }
 
-// Run hands out changes and applies updates until ctx ends.
+// Run hands out changes, applies updates and passes heartbeats on until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	done := make(chan error, 1)
+	done := make(chan error, 2)
 	go func() { done <- s.hub.run(ctx) }()
+	go func() { done <- s.beats.run(ctx) }()
 	err := s.updater.run(ctx)
+	<-done
 	<-done
 	return err
 }
@@ -65,6 +75,11 @@ func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*
 	if err := s.await(ctx); err != nil {
 		return nil, err
 	}
+	if peer, err := s.leader(ctx); err != nil {
+		return nil, err
+	} else if peer != nil {
+		return s.passRegister(ctx, peer, req)
+	}
 	n := req.Node
 	switch {
 	case n == nil || len(n.ID) != 36:
@@ -80,11 +95,19 @@ func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*
 	n = own(n)
 	view := s.Store.View()
 	old, known := view.Node(n.ID)
-	if known {
+	if !known {
+		old = nil
+	} else {
 		if err := sameSecret(old, n.SecretID); err != nil {
 			return nil, err
 		}
 	}
+	return s.register(ctx, n, view, old)
+}
+
+// register has the log take up a node; old is what is known of it, nil: nothing.
+func (s *Service) register(ctx context.Context, n *api.Node, view *state.View, old *api.Node) (*api.NodeRegisterResponse, error) {
+	known := old != nil
 	now := time.Now()
 	c := &fsm.NodeRegister{Node: n, Time: now.UnixNano()}
 	moved := !known || old.Status != n.Status || old.Datacenter != n.Datacenter || old.NodePool != n.NodePool
@@ -115,6 +138,16 @@ func (s *Service) Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) 
 	if err := s.await(ctx); err != nil {
 		return nil, err
 	}
+	if peer, err := s.leader(ctx); err != nil {
+		return nil, err
+	} else if peer != nil {
+		return s.passBeat(ctx, req)
+	}
+	return s.heartbeat(ctx, req)
+}
+
+// heartbeat notes one on the leader.
+func (s *Service) heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) (*api.NodeRegisterResponse, error) {
 	view := s.Store.View()
 	n, err := known(view, req.NodeID, req.SecretID)
 	if err != nil {
@@ -153,11 +186,15 @@ func (s *Service) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(
 	if err := s.await(ctx); err != nil {
 		return err
 	}
+	if err := s.caughtUp(ctx, req); err != nil {
+		return err
+	}
 	if _, err := known(s.Store.View(), req.NodeID, req.SecretID); err != nil {
 		return err
 	}
 	st := s.hub.open(req.NodeID)
 	defer s.hub.close(req.NodeID, st)
+	lost := s.Cluster.Lost()
 	var next time.Time // when the next message may go
 	for {
 		if m := st.take(s.hub, req.NodeID); m != nil {
@@ -166,7 +203,11 @@ func (s *Service) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(
 			}
 			next = time.Now().Add(s.hub.distance())
 		}
-		if !wait(ctx, st.wake) {
+		select {
+		case <-st.wake:
+		case <-lost:
+			return api.Errorf(api.ErrUnavailable, "this server has not heard from the leader for a while: what it knows may be old; ask another one")
+		case <-ctx.Done():
 			return ctx.Err()
 		}
 		if d := time.Until(next); d > 0 && !wait(ctx, time.After(d)) {
@@ -194,6 +235,11 @@ var clientStatuses = []string{api.AllocClientPending, api.AllocClientRunning, ap
 func (s *Service) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error {
 	if err := s.await(ctx); err != nil {
 		return err
+	}
+	if peer, err := s.leader(ctx); err != nil {
+		return err
+	} else if peer != nil {
+		return peer.UpdateAllocs(ctx, req)
 	}
 	view := s.Store.View()
 	if _, err := known(view, req.NodeID, req.SecretID); err != nil {

@@ -1,0 +1,214 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/node"
+)
+
+const (
+	// leaderWait is how long a request waits for a leader: an election takes about
+	// a second.
+	leaderWait = 5 * time.Second
+	// lostAfter is how long a server may hear from no leader before clients are
+	// sent to another one.
+	lostAfter = 5 * time.Second
+	// contactEvery is how often that is looked at.
+	contactEvery = 500 * time.Millisecond
+	// readyEvery is how often a server that starts looks whether it has caught up.
+	readyEvery = 10 * time.Millisecond
+)
+
+// standing is where this server stands among the others.
+type standing struct {
+	// term is the one in which it leads and has applied everything from before; 0:
+	// none.
+	term atomic.Uint64
+
+	mu      sync.Mutex
+	changed chan struct{} // closed, and replaced, when term changes
+	lost    chan struct{} // closed while the leader is not heard
+}
+
+func newStanding() *standing {
+	return &standing{changed: make(chan struct{}), lost: make(chan struct{})}
+}
+
+func (s *standing) set(term uint64) {
+	s.term.Store(term)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *standing) next() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// heard notes whether the leader was heard from of late.
+func (s *standing) heard(ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	closed := false
+	select {
+	case <-s.lost:
+		closed = true
+	default:
+	}
+	switch {
+	case ok && closed:
+		s.lost = make(chan struct{})
+	case !ok && !closed:
+		close(s.lost)
+	}
+}
+
+// leading says whether this server leads and may answer for the cluster.
+func (s *Server) leading() bool {
+	term := s.standing.term.Load()
+	return term != 0 && s.raft.Leader() && s.raft.Term() == term
+}
+
+// settle waits until this server has applied everything from before it led, and
+// gives the term that it leads in.
+func (s *Server) settle(ctx context.Context) (term uint64, err error) {
+	for {
+		term = s.raft.Term()
+		if err := s.raft.Barrier(ctx); err != nil {
+			return 0, err
+		}
+		if s.raft.Term() == term {
+			return term, nil
+		}
+	}
+}
+
+// Route waits until there is a leader, up to leaderWait, and gives its address;
+// empty: it is this server. An error of kind api.ErrNoLeader says that there is
+// none.
+func (s *Server) Route(ctx context.Context) (address string, err error) {
+	if s.leading() {
+		return "", nil
+	}
+	if address, ok := s.elsewhere(); ok {
+		return address, nil
+	}
+	changes, stop := s.raft.Watch()
+	defer stop()
+	timer := time.NewTimer(leaderWait)
+	defer timer.Stop()
+	for {
+		next := s.standing.next()
+		if s.leading() {
+			return "", nil
+		}
+		if address, ok := s.elsewhere(); ok {
+			return address, nil
+		}
+		select {
+		case <-changes:
+		case <-next:
+		case <-timer.C:
+			return "", api.Errorf(api.ErrNoLeader, "No cluster leader")
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+// elsewhere gives the address of a leader that is another server.
+func (s *Server) elsewhere() (address string, ok bool) {
+	address, id := s.raft.LeaderAddress()
+	return address, address != "" && id != s.cfg.ID
+}
+
+// members is the server's view of the cluster for client agents.
+type members struct{ *Server }
+
+func (m members) Peer(address string) node.Peer { return m.cfg.Peer(address) }
+
+func (m members) Lost() <-chan struct{} {
+	m.standing.mu.Lock()
+	defer m.standing.mu.Unlock()
+	return m.standing.lost
+}
+
+// watchContact notes how long the leader has not been heard from.
+func (s *Server) watchContact(ctx context.Context) error {
+	tick := time.NewTicker(contactEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			s.standing.heard(time.Since(s.raft.LastContact()) < lostAfter)
+		}
+	}
+}
+
+// becomeReady waits until this server leads, or follows and has what the leader
+// had when it was first heard.
+func (s *Server) becomeReady(ctx context.Context) error {
+	tick := time.NewTicker(readyEvery)
+	defer tick.Stop()
+	for {
+		next := s.standing.next()
+		if s.leading() {
+			break
+		}
+		if _, follows := s.elsewhere(); follows {
+			if index, known := s.raft.Committed(); known {
+				if _, err := s.store.WaitIndex(ctx, index); err != nil {
+					return err
+				}
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-next:
+		case <-tick.C:
+		}
+	}
+	close(s.ready)
+	return nil
+}
+
+// handOver has another server lead before this one stops.
+func (s *Server) handOver() {
+	if !s.raft.Leader() || len(s.voters()) < 2 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), handOverWait)
+	defer cancel()
+	if err := s.raft.TransferLeadership(ctx, ""); err != nil {
+		s.cfg.Logger.Warn("leadership was not handed over, the others elect a leader", "err", err)
+	}
+}
+
+// handOverWait is how long a server that stops waits for another one to lead.
+const handOverWait = 3 * time.Second
+
+// voters gives the addresses of the servers that have a vote.
+func (s *Server) voters() []string {
+	out := []string{}
+	c, err := s.raft.Configuration()
+	if err != nil {
+		return out
+	}
+	for _, x := range c.Servers {
+		if x.Voter {
+			out = append(out, x.Address)
+		}
+	}
+	return out
+}
