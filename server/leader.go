@@ -76,6 +76,9 @@ func (s *Server) leading() bool {
 	return term != 0 && s.raft.Leader() && s.raft.Term() == term
 }
 
+// Address is where other servers reach this one.
+func (s *Server) Address() string { return s.cfg.Address }
+
 // settle waits until this server has applied everything from before it led, and
 // gives the term that it leads in.
 func (s *Server) settle(ctx context.Context) (term uint64, err error) {
@@ -183,9 +186,10 @@ func (s *Server) becomeReady(ctx context.Context) error {
 	return nil
 }
 
-// handOver has another server lead before this one stops.
-func (s *Server) handOver() {
-	if !s.raft.Leader() || len(s.voters()) < 2 {
+// HandOver has another server lead, where there is one, before this one stops.
+func (s *Server) HandOver() {
+	voters := s.addresses(func(x *api.RaftServer) bool { return x.Voter })
+	if !s.raft.Leader() || len(voters) < 2 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), handOverWait)
@@ -197,18 +201,3 @@ func (s *Server) handOver() {
 
 // handOverWait is how long a server that stops waits for another one to lead.
 const handOverWait = 3 * time.Second
-
-// voters gives the addresses of the servers that have a vote.
-func (s *Server) voters() []string {
-	out := []string{}
-	c, err := s.raft.Configuration()
-	if err != nil {
-		return out
-	}
-	for _, x := range c.Servers {
-		if x.Voter {
-			out = append(out, x.Address)
-		}
-	}
-	return out
-}

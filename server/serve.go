@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/consensus"
 	"github.com/seraihq/serai/server/events"
 )
 
@@ -99,8 +100,25 @@ func (s *Server) Leader() string {
 	return address
 }
 
-// Peers gives the addresses of the servers that have a vote.
-func (s *Server) Peers() []string { return s.voters() }
+// Peers gives the addresses of the servers.
+func (s *Server) Peers() []string { return s.addresses(func(*api.RaftServer) bool { return true }) }
+
+func (s *Server) addresses(of func(*api.RaftServer) bool) []string {
+	out := []string{}
+	c, err := s.raft.Configuration()
+	if err != nil {
+		return out
+	}
+	for _, x := range c.Servers {
+		if of(x) {
+			out = append(out, x.Address)
+		}
+	}
+	return out
+}
+
+// Raft is this server's part in the cluster, for who manages its members.
+func (s *Server) Raft() *consensus.Raft { return s.raft }
 
 // RaftConfiguration lists the servers as Raft knows them.
 func (s *Server) RaftConfiguration() (api.RaftConfiguration, error) {
@@ -187,12 +205,13 @@ func (s *Server) IdentityKey() map[string]string {
 	}
 }
 
-// SaveSnapshot writes the whole state.
-func (s *Server) SaveSnapshot(ctx context.Context, w io.Writer) error {
+// SaveSnapshot writes the whole state: the leader's as it is now, or, stale, this
+// server's as far as it is.
+func (s *Server) SaveSnapshot(ctx context.Context, w io.Writer, stale bool) error {
 	if err := s.awaitReady(ctx); err != nil {
 		return err
 	}
-	_, err := s.raft.Save(ctx, w)
+	_, err := s.raft.Save(ctx, w, stale)
 	return err
 }
 

@@ -182,11 +182,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// Close stops the log. What was acknowledged stays, and another server leads.
-func (s *Server) Close() error {
-	s.handOver()
-	return s.raft.Close()
-}
+// Close stops the log. What was acknowledged stays.
+func (s *Server) Close() error { return s.raft.Close() }
 
 // lead does the leader's work until ctx ends.
 func (s *Server) lead(ctx context.Context) error {

@@ -50,6 +50,7 @@ type Agent struct {
 	server      *server.Server // nil: none
 	client      *client.Client // nil: none
 	remote      *rpc.Client    // the servers of a client that is alone; nil: none
+	peers       peers          // the other servers of a server
 	http        *listen.Server
 	rpc         *listen.Server              // nil: none
 	keys        *tlsx.Keys                  // nil: no TLS
@@ -95,8 +96,8 @@ func refuse(cfg *config.Agent) error {
 		return api.Errorf(api.ErrInvalid, "neither server nor client is enabled; set server { enabled = true }, client { enabled = true }, or start with -dev")
 	case !cfg.Server.Enabled && len(cfg.Client.Servers) == 0:
 		return api.Errorf(api.ErrInvalid, "a client without a server in the same agent needs to know its servers; set client { servers = [\"127.0.0.1:4647\"] }")
-	case cfg.Server.BootstrapExpect > 1:
-		return api.Errorf(api.ErrNotBuilt, "clusters of several servers are not there yet; set bootstrap_expect = 1")
+	case cfg.DevMode && cfg.Server.BootstrapExpect > 1:
+		return api.Errorf(api.ErrInvalid, "server.bootstrap_expect = %d: a dev agent is alone, its state is in memory; start servers without -dev to make a cluster", cfg.Server.BootstrapExpect)
 	case cfg.Client.Enabled && cfg.Client.CgroupParent != "/serai":
 		return api.Errorf(api.ErrNotBuilt, "client.cgroup_parent = %q: a parent other than \"/serai\" is not there yet; leave the key out", cfg.Client.CgroupParent)
 	}
@@ -132,6 +133,7 @@ func (a *Agent) open() error {
 		return err
 	}
 	if a.cfg.Server.Enabled {
+		a.peers.client = rpc.NewClient(nil, a.dialer)
 		if a.server, err = a.openServer(); err != nil {
 			return fmt.Errorf("start server: %w", err)
 		}
@@ -160,6 +162,9 @@ func (a *Agent) close() {
 	}
 	if a.remote != nil {
 		a.remote.Close()
+	}
+	if a.peers.client != nil {
+		a.peers.client.Close()
 	}
 	if a.server != nil {
 		if err := a.server.Close(); err != nil {
@@ -225,6 +230,9 @@ func (a *Agent) run(ctx context.Context) error {
 	<-ctx.Done()
 	stop() // a second signal ends the process at once
 	a.logger.Info("stopping")
+	if a.server != nil {
+		a.server.HandOver()
+	}
 	err := g.Wait()
 	stopServer()
 	err = errors.Join(err, <-serverDone)
@@ -306,6 +314,9 @@ func (a *Agent) handler() *rest.API {
 	}
 	if a.server != nil {
 		c.Server = a.server
+		if !a.cfg.DevMode {
+			c.Peer = a.peers.http
+		}
 	} else {
 		c.Servers = a.remote
 	}

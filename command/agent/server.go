@@ -56,8 +56,9 @@ func (a *Agent) openServer() (*server.Server, error) {
 			MinTTL: c.MinHeartbeatTTL, Grace: c.HeartbeatGrace, Failover: c.FailoverHeartbeatTTL, MaxPerSec: c.MaxHeartbeatsPerSecond,
 		},
 		EventBuffer:   max(c.EventBufferSize, 1024),
-		SnapshotAfter: uint64(max(c.RaftSnapshotThreshold, 0)),
-		Protocol:      c.ProtocolVersion,
+		SnapshotAfter: uint64(max(c.RaftSnapshotThreshold, 0)), TrailingEntries: uint64(max(c.RaftTrailingLogs, 0)),
+		Stream: a.raftStream(), Peer: a.peers.node, Bootstrap: a.bootstraps(), RaftMultiplier: c.RaftMultiplier,
+		Protocol: c.ProtocolVersion,
 	})
 }
 

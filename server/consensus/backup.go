@@ -50,10 +50,13 @@ type Inspection struct {
 	Tables []state.TableSize
 }
 
-// Save writes a snapshot of everything that was acknowledged before the call.
-func (r *Raft) Save(ctx context.Context, w io.Writer) (Metadata, error) {
-	if err := r.Barrier(ctx); err != nil {
-		return Metadata{}, err
+// Save writes a snapshot of everything that was acknowledged before the call,
+// which only the leader can; or, stale, of what this server has.
+func (r *Raft) Save(ctx context.Context, w io.Writer, stale bool) (Metadata, error) {
+	if !stale {
+		if err := r.Barrier(ctx); err != nil {
+			return Metadata{}, err
+		}
 	}
 	v := r.fsm.Store().View()
 	m := Metadata{Format: backupFormat, Index: v.Index(), Term: r.raft.CurrentTerm(), Time: time.Now().UTC()}

@@ -14,7 +14,7 @@ import (
 func save(t *testing.T, r *Raft) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := r.Save(context.Background(), &b); err != nil {
+	if _, err := r.Save(context.Background(), &b, false); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

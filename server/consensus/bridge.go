@@ -25,22 +25,47 @@ func newBridge(l *slog.Logger) hclog.Logger {
 	return &bridge{log: l}
 }
 
-// usual are warnings that are part of every start of a single server.
-var usual = map[string]bool{
-	"Election timeout reached, restarting election":                     true,
-	"heartbeat timeout reached, starting election":                      true,
-	"pre-vote is disabled because it is not supported by the Transport": true,
+// levels are those of messages that the library takes more seriously than they
+// are: of elections as they go, and of a server that is away, which "failed to
+// contact" tells, once and not four times a second.
+var levels = map[string]slog.Level{
+	"Election timeout reached, restarting election":                     slog.LevelDebug,
+	"heartbeat timeout reached, starting election":                      slog.LevelDebug,
+	"no known peers, aborting election":                                 slog.LevelDebug,
+	"not part of stable configuration, aborting election":               slog.LevelDebug,
+	"pre-vote is disabled because it is not supported by the Transport": slog.LevelDebug,
+	"rejecting pre-vote request since we have a leader":                 slog.LevelDebug,
+	"rejecting vote request since we have a leader":                     slog.LevelDebug,
+	"failed to make requestVote RPC":                                    slog.LevelDebug,
+	"failed to heartbeat to":                                            slog.LevelDebug,
+	"failed to appendEntries to":                                        slog.LevelDebug,
+	"failed to pipeline appendEntries":                                  slog.LevelDebug,
+	"failed to start pipeline replication to":                           slog.LevelDebug,
+	"failed to decode incoming command":                                 slog.LevelDebug,
+	"failed to flush response":                                          slog.LevelDebug,
+	"peer has newer term, stopping replication":                         slog.LevelDebug,
+	"new leader elected, stepping down":                                 slog.LevelDebug,
+	"previous log term mis-match":                                       slog.LevelDebug,
+	"failed to get previous log":                                        slog.LevelDebug,
+	"appendEntries rejected, sending older logs":                        slog.LevelDebug,
+	"failed to send snapshot to":                                        slog.LevelWarn,
+	"failed to install snapshot":                                        slog.LevelWarn,
+	"failed to copy snapshot":                                           slog.LevelWarn,
 }
 
 func (b *bridge) Log(level hclog.Level, msg string, args ...any) {
-	to := slog.LevelDebug
+	if level == hclog.Trace {
+		return
+	}
+	to, known := levels[msg]
 	switch {
+	case known:
 	case level >= hclog.Error:
 		to = slog.LevelError
-	case level == hclog.Warn && !usual[msg]:
+	case level == hclog.Warn:
 		to = slog.LevelWarn
-	case level == hclog.Trace:
-		return
+	default:
+		to = slog.LevelDebug
 	}
 	b.log.Log(context.Background(), to, msg, rendered(args)...)
 }

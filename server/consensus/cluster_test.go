@@ -248,7 +248,7 @@ func TestRestoreReachesFollowers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := leader.Save(context.Background(), f); err != nil {
+	if _, err := leader.Save(context.Background(), f, false); err != nil {
 		t.Fatal(err)
 	}
 	write(t, "gone", all...)

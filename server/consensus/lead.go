@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -25,8 +26,12 @@ func (r *Raft) Lead(ctx context.Context, lead func(context.Context) error) error
 		go func() { done <- lead(term) }()
 		r.untilLost(ctx, r.raft.CurrentTerm(), changes, done)
 		cancel()
-		if err := <-done; err != nil && ctx.Err() == nil {
+		switch err := <-done; {
+		case ctx.Err() != nil:
+		case err != nil && !errors.Is(err, context.Canceled):
 			r.log.Warn("leader work ended", "err", err)
+		default:
+			r.log.Info("this server does not lead any more")
 		}
 		if err := r.awaitLeadership(ctx, changes); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -39,12 +40,13 @@ type transport struct {
 }
 
 func newTransport(layer StreamLayer, address string, log *slog.Logger) *transport {
-	s := &streams{StreamLayer: layer, open: map[net.Conn]struct{}{}}
+	closed := make(chan struct{})
+	s := &streams{StreamLayer: layer, end: closed, open: map[net.Conn]struct{}{}}
 	t := &transport{
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream: s, MaxPool: pooledConns, Timeout: transportTimeout, Logger: newBridge(log), MsgpackUseNewTimeFormat: true,
 		}),
-		address: raft.ServerAddress(address), streams: s, calls: make(chan raft.RPC), closed: make(chan struct{}),
+		address: raft.ServerAddress(address), streams: s, calls: make(chan raft.RPC), closed: closed,
 	}
 	t.close = sync.OnceValue(t.end)
 	go t.relay()
@@ -98,15 +100,20 @@ func (t *transport) end() error {
 // which the library leaves open when it ends.
 type streams struct {
 	StreamLayer
+	end <-chan struct{} // of the transport
 
 	mu    sync.Mutex
 	open  map[net.Conn]struct{}
 	ended bool
 }
 
-// Accept waits for a connection.
+// Accept waits for a connection. Behind a listener that was closed before Raft
+// it waits for the end, which is near.
 func (s *streams) Accept() (net.Conn, error) {
 	c, err := s.StreamLayer.Accept()
+	if errors.Is(err, net.ErrClosed) {
+		<-s.end
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -146,14 +146,11 @@ func (v *checker) checkServer() {
 	if !s.Enabled {
 		return
 	}
-	if s.BootstrapExpect > 1 {
-		v.add("server.bootstrap_expect", "server.bootstrap_expect = %d: clusters of several servers are not built yet; use 1", s.BootstrapExpect)
-	}
 	if !isLoopback(v.agent.Addresses.RPC) && !v.agent.TLS.RPC {
 		v.add("addresses.rpc", "addresses.rpc = %q: connections between agents are not encrypted without tls { rpc = true }, so the RPC port would listen on loopback only; \"serai init\" sets TLS up, or set addresses { rpc = \"127.0.0.1\" }", v.agent.Addresses.RPC)
 	}
 	if s.BootstrapExpect < 0 {
-		v.add("server.bootstrap_expect", "server.bootstrap_expect must be 1")
+		v.add("server.bootstrap_expect", "server.bootstrap_expect = %d: it is the number of servers that make up the new cluster, 1 or more", s.BootstrapExpect)
 	}
 	if len(s.ServerJoin.RetryJoin)+len(s.ServerJoin.StartJoin) > 0 {
 		v.add("server.server_join", "server.server_join: clusters of several servers are not built yet; remove it")

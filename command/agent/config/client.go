@@ -145,10 +145,10 @@ type Server struct {
 	// can take its place again; 0: nothing.
 	ProtocolVersion int `hcl:"protocol_version"`
 
-	RaftMultiplier        int           `hcl:"raft_multiplier" effect:"none"`
+	RaftMultiplier        int           `hcl:"raft_multiplier"` // stretches the time after which a leader is replaced
 	RaftSnapshotThreshold int           `hcl:"raft_snapshot_threshold"`
 	RaftSnapshotInterval  time.Duration `hcl:"raft_snapshot_interval" effect:"none"`
-	RaftTrailingLogs      int           `hcl:"raft_trailing_logs" effect:"none"`
+	RaftTrailingLogs      int           `hcl:"raft_trailing_logs"` // entries kept behind a snapshot, for servers that were away
 
 	Snapshot               Snapshot        `hcl:"snapshot"`
 	DefaultSchedulerConfig SchedulerConfig `hcl:"default_scheduler_config"`

@@ -200,7 +200,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, req *api.EventStrea
 	}
 }
 
-func (a *API) snapshotSave(w http.ResponseWriter, r *http.Request, _ *api.ListRequest) error {
+func (a *API) snapshotSave(w http.ResponseWriter, r *http.Request, req *api.ListRequest) error {
 	if err := a.needServer(); err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (a *API) snapshotSave(w http.ResponseWriter, r *http.Request, _ *api.ListRe
 		return fmt.Errorf("save snapshot: %w", err)
 	}
 	digest := sha256.New()
-	if err := a.Server.SaveSnapshot(r.Context(), io.MultiWriter(aside, digest)); err != nil {
+	if err := a.Server.SaveSnapshot(r.Context(), io.MultiWriter(aside, digest), req.Stale); err != nil {
 		return err
 	}
 	size, err := aside.Seek(0, io.SeekCurrent)

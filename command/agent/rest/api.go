@@ -28,11 +28,16 @@ type Server interface {
 	Handle(ctx context.Context, op *api.Endpoint, req any) (any, api.Meta, error)
 	// Leader gives the address of the leader; empty when there is none.
 	Leader() string
+	// Route waits for a leader, for a bounded time, and gives its address; empty:
+	// it is this server.
+	Route(ctx context.Context) (address string, err error)
+	// Address is where other servers reach this one.
+	Address() string
 	Peers() []string
 	Members() api.ServerMembers
 	RaftConfiguration() (api.RaftConfiguration, error)
-	// SaveSnapshot writes the whole state.
-	SaveSnapshot(ctx context.Context, w io.Writer) error
+	// SaveSnapshot writes the whole state: the leader's, or, stale, this server's.
+	SaveSnapshot(ctx context.Context, w io.Writer, stale bool) error
 	// RestoreSnapshot replaces the whole state, or leaves it as it is. foreign
 	// allows a state of another cluster.
 	RestoreSnapshot(ctx context.Context, r io.Reader, foreign bool) error
@@ -64,8 +69,10 @@ type Agent interface {
 // Config is what New needs. Server or Client may be nil; without Server there
 // are Servers.
 type Config struct {
-	Server    Server
-	Servers   Servers
+	Server  Server
+	Servers Servers
+	// Peer gives the way to the server at an address; nil: this one is alone.
+	Peer      func(address string) http.RoundTripper
 	Client    *client.Client
 	Agent     Agent
 	Nodes     *tlsx.Dialer // to the agents of nodes; nil: none is reached

@@ -17,10 +17,10 @@ import (
 )
 
 // hopsHeader counts the agents that have passed a request on: from a client to
-// a server, and from there to the node that it is about.
+// a server, from there to the leader, and to the node that it is about.
 const hopsHeader = "Serai-Hops"
 
-const maxHops = 2
+const maxHops = 4
 
 // local are the operations that an agent without a server answers itself.
 var local = []*api.Endpoint{
@@ -31,12 +31,17 @@ var local = []*api.Endpoint{
 // proxies pass requests on as they are, streams and WebSocket sessions included.
 type proxies struct {
 	server *httputil.ReverseProxy // to a server, for an agent that has none
+	leader *httputil.ReverseProxy // to the server that leads
 	node   *httputil.ReverseProxy // to the node that is in the context
 }
 
 func (a *API) newProxies() proxies {
 	p := proxies{node: a.proxy("the agent of the node", toNodeOf)}
 	p.node.Transport = a.nodeTransport()
+	if a.Peer != nil {
+		p.leader = a.proxy("the leader", func(*httputil.ProxyRequest) {})
+		p.leader.Transport = leaderTransport{a}
+	}
 	if a.Servers != nil {
 		p.server = a.proxy("a server", func(*httputil.ProxyRequest) {})
 		p.server.Transport = a.Servers
@@ -63,7 +68,10 @@ func (a *API) proxy(whom string, rewrite func(r *httputil.ProxyRequest)) *httput
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			a.fail(w, r, api.Errorf(api.ErrUnavailable, "%s cannot be reached: %v", whom, err))
+			if !errors.Is(err, api.ErrNoLeader) {
+				err = api.Errorf(api.ErrUnavailable, "%s cannot be reached: %v", whom, err)
+			}
+			a.fail(w, r, err)
 		},
 	}
 }
@@ -81,7 +89,10 @@ func (a *API) toServer(w http.ResponseWriter, r *http.Request) { a.proxies.serve
 func (a *API) forward(w http.ResponseWriter, r *http.Request, match api.Match) (done bool, err error) {
 	op := match.Endpoint
 	if op.Kind != api.OnNode && op != api.AgentMonitor.Endpoint {
-		if a.Server != nil || a.Servers == nil || slices.Contains(local, op) {
+		if a.Server != nil {
+			return a.forwardToLeader(w, r, op)
+		}
+		if a.Servers == nil || slices.Contains(local, op) {
 			return false, nil
 		}
 		a.toServer(w, r)

@@ -3,8 +3,6 @@ package rest
 import (
 	"net/http"
 	"strings"
-
-	"github.com/seraihq/serai/api"
 )
 
 // other answers what is not under /v1/.
@@ -130,8 +128,12 @@ func (a *API) keys(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	if a.Server.Leader() == "" {
-		a.fail(w, r, api.Errorf(api.ErrNoLeader, "No cluster leader"))
+	switch away, err := a.elsewhere(r); {
+	case err != nil:
+		a.fail(w, r, err)
+		return
+	case away: // the key is the leader's
+		a.toLeader(w, r)
 		return
 	}
 	w.Header().Set("Cache-Control", "max-age=60")

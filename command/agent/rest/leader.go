@@ -1,0 +1,131 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/seraihq/serai/api"
+)
+
+// ofLeader are the operations of an agent that are about the whole cluster.
+var ofLeader = []*api.Endpoint{
+	api.SnapshotSave.Endpoint, api.SnapshotRestore.Endpoint, api.RaftConfigRead.Endpoint,
+}
+
+// forStale are those of them, beside the reads, that any server answers when
+// what it says may be old.
+var forStale = []*api.Endpoint{api.SnapshotSave.Endpoint, api.RaftConfigRead.Endpoint}
+
+// needsLeader says whether the leader alone answers a request.
+func needsLeader(r *http.Request, op *api.Endpoint) bool {
+	switch op.Kind {
+	case api.Write:
+		return true
+	case api.Read, api.Lookup:
+		return !stale(r)
+	}
+	return slices.Contains(ofLeader, op) && !(slices.Contains(forStale, op) && stale(r))
+}
+
+// stale says whether an answer may be old: ?stale, or stale=true, and not
+// ?consistent.
+func stale(r *http.Request) bool {
+	q := r.URL.Query()
+	on := func(name string) bool { return q.Has(name) && q.Get(name) != "false" && q.Get(name) != "0" }
+	return on("stale") && !on("consistent")
+}
+
+// forwardToLeader passes a request on that this server may not answer.
+func (a *API) forwardToLeader(w http.ResponseWriter, r *http.Request, op *api.Endpoint) (done bool, err error) {
+	if a.Peer == nil || a.values[op] == nil && a.streams[op] == nil && !a.Server.Answers(op) || !needsLeader(r, op) {
+		return false, nil
+	}
+	away, err := a.elsewhere(r)
+	if err != nil || !away {
+		return false, err
+	}
+	a.toLeader(w, r)
+	return true, nil
+}
+
+// elsewhere says whether another server leads.
+func (a *API) elsewhere(r *http.Request) (bool, error) {
+	if a.Peer == nil {
+		return false, nil
+	}
+	address, err := a.Server.Route(r.Context())
+	if err != nil || address == "" {
+		return false, err
+	}
+	if hops(r) >= maxHops {
+		return false, api.Errorf(api.ErrNoLeader, "the servers do not agree who leads; try again in a moment")
+	}
+	return true, nil
+}
+
+func (a *API) toLeader(w http.ResponseWriter, r *http.Request) { a.proxies.leader.ServeHTTP(w, r) }
+
+const (
+	// leaderPatience is how long a request waits for a leader that can be reached.
+	leaderPatience = 5 * time.Second
+	// leaderRetry is how soon it is tried again.
+	leaderRetry = 50 * time.Millisecond
+)
+
+// leaderTransport sends a request to the server that leads. A leader that is
+// gone is known as such only after a moment: what it cannot have seen is sent
+// again, and so is what only reads.
+type leaderTransport struct{ *API }
+
+// RoundTrip sends a request to the leader, whoever that is.
+func (t leaderTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	deadline := time.Now().Add(leaderPatience)
+	for {
+		address, err := t.Server.Route(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		resp, err := t.send(r, address)
+		if err == nil || !repeatable(r, err) || time.Now().After(deadline) {
+			return resp, err
+		}
+		if !pause(r.Context(), leaderRetry) {
+			return nil, r.Context().Err()
+		}
+	}
+}
+
+func (t leaderTransport) send(r *http.Request, address string) (*http.Response, error) {
+	if address == "" { // this server leads by now: what was begun goes on as if it had come from another
+		address = t.Server.Address()
+	}
+	return t.Peer(address).RoundTrip(r)
+}
+
+// repeatable says whether a request that failed can be sent once more without
+// being done twice.
+func repeatable(r *http.Request, err error) bool {
+	if r.Context().Err() != nil {
+		return false
+	}
+	if r.Method == http.MethodGet && r.ContentLength == 0 {
+		return true
+	}
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
