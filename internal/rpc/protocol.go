@@ -29,7 +29,6 @@ var roles = map[string][]tlsx.Role{
 	pathRegister:  {tlsx.RoleClient, tlsx.RoleServer},
 	pathHeartbeat: {tlsx.RoleClient, tlsx.RoleServer},
 	pathBeats:     {tlsx.RoleServer},
-	pathBeats:     {tlsx.RoleServer},
 	pathUpdate:    {tlsx.RoleClient, tlsx.RoleServer},
 	pathSync:      {tlsx.RoleClient, tlsx.RoleServer},
 }
