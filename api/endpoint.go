@@ -34,16 +34,26 @@ const (
 	// NamespaceObject: the namespace of the object that the path names by a
 	// UUID (an allocation, an evaluation, a deployment).
 	NamespaceObject
+	// NamespacePath: the namespace that the path names.
+	NamespacePath
 )
 
 // Endpoint declares one operation: everything that the HTTP API, the calls
 // between agents, the Go client and authorisation need to know of it.
+//
+// Capability says what a token must be allowed to do: "submit-job" is a
+// capability in the operation's namespaces, "node:read" one of a scope. "a & b"
+// needs both, "a | b" one of them (& binds closer). "management" is for
+// management tokens alone, "token" for every valid token, "any" for who may do
+// anything at all in the namespace. Empty: everybody may,
+// without a token. "filter x" refuses nobody, and shows only those objects for
+// which the token has x.
 type Endpoint struct {
 	Name       string // Object.Verb
 	Method     string // PUT also accepts POST
 	Path       string // net/http pattern: /v1/job/{id}/summary
 	Kind       Kind
-	Capability string // empty: no token is needed
+	Capability string // see below
 	Namespace  NamespaceSource
 	Stream     bool // the response is not one JSON value
 	Request    reflect.Type

@@ -35,7 +35,7 @@ var (
 	AllocCheckpoint = node[AllocTaskRequest, None]("Alloc.Checkpoint", http.MethodPut, "/v1/client/allocation/{id}/checkpoint", "alloc-lifecycle", NamespaceObject)
 	AllocRestore    = node[AllocTaskRequest, None]("Alloc.Restore", http.MethodPut, "/v1/client/allocation/{id}/restore", "alloc-lifecycle", NamespaceObject)
 	AllocStats      = node[AllocStatsRequest, *AllocResourceUsage]("Alloc.Stats", http.MethodGet, "/v1/client/allocation/{id}/stats", "read-job", NamespaceObject)
-	AllocGC         = node[IDRequest, None]("Alloc.GC", http.MethodGet, "/v1/client/allocation/{id}/gc", "submit-job", NamespaceObject)
+	AllocGC         = node[IDRequest, None]("Alloc.GC", http.MethodGet, "/v1/client/allocation/{id}/gc", "submit-job | gc-allocation", NamespaceObject)
 	AllocSnapshot   = node[AllocSnapshotRequest, Raw]("Alloc.Snapshot", http.MethodGet, "/v1/client/allocation/{id}/snapshot", "read-fs", NamespaceObject)
 	AllocExec       = node[AllocExecRequest, Raw]("Alloc.Exec", http.MethodGet, "/v1/client/allocation/{id}/exec", "alloc-exec", NamespaceObject)
 
@@ -44,7 +44,7 @@ var (
 	FSCat    = node[FSRequest, Raw]("FS.Cat", http.MethodGet, "/v1/client/fs/cat/{id}", "read-fs", NamespaceObject)
 	FSReadAt = node[FSReadAtRequest, Raw]("FS.ReadAt", http.MethodGet, "/v1/client/fs/readat/{id}", "read-fs", NamespaceObject)
 	FSStream = node[FSStreamRequest, Raw]("FS.Stream", http.MethodGet, "/v1/client/fs/stream/{id}", "read-fs", NamespaceObject)
-	FSLogs   = node[FSLogsRequest, Raw]("FS.Logs", http.MethodGet, "/v1/client/fs/logs/{id}", "read-logs", NamespaceObject)
+	FSLogs   = node[FSLogsRequest, Raw]("FS.Logs", http.MethodGet, "/v1/client/fs/logs/{id}", "read-logs | read-fs", NamespaceObject)
 )
 
 // AgentSelfResponse is what an agent says of itself.

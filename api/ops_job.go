@@ -5,13 +5,13 @@ import "net/http"
 // Operations on jobs.
 var (
 	JobsList         = read[JobsListRequest, []*JobListStub]("Jobs.List", "/v1/jobs", "list-jobs", NamespaceQuery)
-	JobsRegister     = write[JobRegisterRequest, JobRegisterResponse]("Jobs.Register", http.MethodPut, "/v1/jobs", "submit-job", NamespaceQuery)
-	JobsParse        = op[JobsParseRequest, *Job](OnAgent, "Jobs.Parse", http.MethodPut, "/v1/jobs/parse", "parse-job", NamespaceQuery)
+	JobsRegister     = write[JobRegisterRequest, JobRegisterResponse]("Jobs.Register", http.MethodPut, "/v1/jobs", "submit-job | register-job", NamespaceQuery)
+	JobsParse        = op[JobsParseRequest, *Job](OnAgent, "Jobs.Parse", http.MethodPut, "/v1/jobs/parse", "parse-job | submit-job", NamespaceQuery)
 	JobsStatuses     = search[JobsStatusesRequest, []*JobStatus]("Jobs.Statuses", "/v1/jobs/statuses", "read-job")
 	JobValidate      = search[JobValidateRequest, JobValidateResponse]("Job.Validate", "/v1/validate/job", "read-job")
 	JobRead          = read[JobReadRequest, *Job]("Job.Read", "/v1/job/{id}", "read-job", NamespaceQuery)
-	JobUpdate        = write[JobUpdateRequest, JobRegisterResponse]("Job.Update", http.MethodPut, "/v1/job/{id}", "submit-job", NamespaceQuery)
-	JobDeregister    = write[JobDeregisterRequest, JobDeregisterResponse]("Job.Deregister", http.MethodDelete, "/v1/job/{id}", "submit-job", NamespaceQuery)
+	JobUpdate        = write[JobUpdateRequest, JobRegisterResponse]("Job.Update", http.MethodPut, "/v1/job/{id}", "submit-job | register-job", NamespaceQuery)
+	JobDeregister    = write[JobDeregisterRequest, JobDeregisterResponse]("Job.Deregister", http.MethodDelete, "/v1/job/{id}", "submit-job | deregister-job | purge-job", NamespaceQuery)
 	JobVersions      = read[JobVersionsRequest, JobVersionsResponse]("Job.Versions", "/v1/job/{id}/versions", "read-job", NamespaceQuery)
 	JobSubmissionOf  = read[JobSubmissionRequest, *JobSubmission]("Job.Submission", "/v1/job/{id}/submission", "read-job", NamespaceQuery)
 	JobAllocations   = read[JobAllocationsRequest, []*AllocationListStub]("Job.Allocations", "/v1/job/{id}/allocations", "read-job", NamespaceQuery)
@@ -19,20 +19,20 @@ var (
 	JobDeployments   = read[JobAllocationsRequest, []*Deployment]("Job.Deployments", "/v1/job/{id}/deployments", "read-job", NamespaceQuery)
 	JobDeployment    = read[JobReadRequest, *Deployment]("Job.Deployment", "/v1/job/{id}/deployment", "read-job", NamespaceQuery)
 	JobSummaryOf     = read[JobReadRequest, *JobSummary]("Job.Summary", "/v1/job/{id}/summary", "read-job", NamespaceQuery)
-	JobPlan          = search[JobPlanRequest, JobPlanResponse]("Job.Plan", "/v1/job/{id}/plan", "submit-job")
-	JobEvaluate      = write[JobEvaluateRequest, JobRegisterResponse]("Job.Evaluate", http.MethodPut, "/v1/job/{id}/evaluate", "submit-job", NamespaceQuery)
-	JobRevert        = write[JobRevertRequest, JobRegisterResponse]("Job.Revert", http.MethodPut, "/v1/job/{id}/revert", "submit-job", NamespaceQuery)
-	JobStable        = write[JobStableRequest, JobStableResponse]("Job.Stable", http.MethodPut, "/v1/job/{id}/stable", "submit-job", NamespaceQuery)
+	JobPlan          = search[JobPlanRequest, JobPlanResponse]("Job.Plan", "/v1/job/{id}/plan", "submit-job | plan-job")
+	JobEvaluate      = write[JobEvaluateRequest, JobRegisterResponse]("Job.Evaluate", http.MethodPut, "/v1/job/{id}/evaluate", "submit-job | evaluate-job", NamespaceQuery)
+	JobRevert        = write[JobRevertRequest, JobRegisterResponse]("Job.Revert", http.MethodPut, "/v1/job/{id}/revert", "submit-job | revert-job", NamespaceQuery)
+	JobStable        = write[JobStableRequest, JobStableResponse]("Job.Stable", http.MethodPut, "/v1/job/{id}/stable", "submit-job | stable-job", NamespaceQuery)
 	JobDispatch      = write[JobDispatchRequest, JobDispatchResponse]("Job.Dispatch", http.MethodPut, "/v1/job/{id}/dispatch", "dispatch-job", NamespaceQuery)
 	JobDispatchRaw   = write[JobDispatchRawRequest, JobDispatchResponse]("Job.DispatchPayload", http.MethodPut, "/v1/job/{id}/dispatch/payload", "dispatch-job", NamespaceQuery)
-	JobPeriodicForce = write[JobPeriodicForceRequest, JobPeriodicForceResponse]("Job.PeriodicForce", http.MethodPut, "/v1/job/{id}/periodic/force", "submit-job", NamespaceQuery)
-	JobScaleStatusOf = read[JobReadRequest, *JobScaleStatus]("Job.ScaleStatus", "/v1/job/{id}/scale", "read-job-scaling", NamespaceQuery)
-	JobScale         = write[JobScaleRequest, JobRegisterResponse]("Job.Scale", http.MethodPut, "/v1/job/{id}/scale", "scale-job", NamespaceQuery)
+	JobPeriodicForce = write[JobPeriodicForceRequest, JobPeriodicForceResponse]("Job.PeriodicForce", http.MethodPut, "/v1/job/{id}/periodic/force", "submit-job | dispatch-job | force-periodic-job", NamespaceQuery)
+	JobScaleStatusOf = read[JobReadRequest, *JobScaleStatus]("Job.ScaleStatus", "/v1/job/{id}/scale", "read-job-scaling | read-job", NamespaceQuery)
+	JobScale         = write[JobScaleRequest, JobRegisterResponse]("Job.Scale", http.MethodPut, "/v1/job/{id}/scale", "scale-job | submit-job", NamespaceQuery)
 	JobServices      = read[JobReadRequest, []*ServiceRegistration]("Job.Services", "/v1/job/{id}/services", "read-job", NamespaceQuery)
 	JobActions       = read[JobReadRequest, []*JobAction]("Job.Actions", "/v1/job/{id}/actions", "read-job", NamespaceQuery)
 	JobActionRun     = node[JobActionRequest, Raw]("Job.ActionRun", http.MethodGet, "/v1/job/{id}/action", "alloc-exec", NamespaceQuery)
-	JobTag           = write[JobTagRequest, JobTagResponse]("Job.Tag", http.MethodPut, "/v1/job/{id}/versions/{tag}/tag", "submit-job", NamespaceQuery)
-	JobUntag         = write[JobUntagRequest, JobTagResponse]("Job.Untag", http.MethodDelete, "/v1/job/{id}/versions/{tag}/tag", "submit-job", NamespaceQuery)
+	JobTag           = write[JobTagRequest, JobTagResponse]("Job.Tag", http.MethodPut, "/v1/job/{id}/versions/{tag}/tag", "submit-job | tag-job-version", NamespaceQuery)
+	JobUntag         = write[JobUntagRequest, JobTagResponse]("Job.Untag", http.MethodDelete, "/v1/job/{id}/versions/{tag}/tag", "submit-job | tag-job-version", NamespaceQuery)
 )
 
 // JobsListRequest asks for jobs.
@@ -363,4 +363,40 @@ type ServiceRegistration struct {
 	Port        int
 	CreateIndex uint64
 	ModifyIndex uint64
+}
+
+// namespaceOf gives the namespace that a job which is sent is in: the one of the
+// query where the job leaves it open.
+func namespaceOf(j *Job, asked string) string {
+	if j == nil || j.Namespace == "" || j.Namespace == DefaultNamespace {
+		return asked
+	}
+	return j.Namespace
+}
+
+// Namespaces gives the namespace of the job.
+func (r *JobRegisterRequest) Namespaces(asked string) []string {
+	return []string{namespaceOf(r.Job, asked)}
+}
+
+// Namespaces gives the namespace of the job.
+func (r *JobPlanRequest) Namespaces(asked string) []string {
+	return []string{namespaceOf(r.Job, asked)}
+}
+
+// Namespaces gives the namespace of the job.
+func (r *JobValidateRequest) Namespaces(asked string) []string {
+	return []string{namespaceOf(r.Job, asked)}
+}
+
+// Namespaces gives the namespaces of the jobs.
+func (r *JobsPlanRequest) Namespaces(asked string) []string {
+	out := []string{}
+	for _, j := range r.Jobs {
+		out = append(out, namespaceOf(j, asked))
+	}
+	if len(out) == 0 {
+		out = append(out, asked)
+	}
+	return out
 }

@@ -30,6 +30,11 @@ var Endpoints = []*Endpoint{
 	AutopilotConfigRead.Endpoint, AutopilotConfigWrite.Endpoint, AutopilotHealthRead.Endpoint,
 	SnapshotSave.Endpoint, SnapshotRestore.Endpoint, EventStream.Endpoint,
 
+	ACLBootstrap.Endpoint, ACLPoliciesList.Endpoint, ACLPolicySelf.Endpoint, ACLPolicyRead.Endpoint, ACLPolicyWrite.Endpoint, ACLPolicyDelete.Endpoint,
+	ACLTokensList.Endpoint, ACLTokenCreate.Endpoint, ACLTokenSelf.Endpoint, ACLTokenRead.Endpoint, ACLTokenUpdate.Endpoint, ACLTokenDelete.Endpoint,
+	ACLOneTimeCreate.Endpoint, ACLOneTimeExchange.Endpoint,
+	ACLRolesList.Endpoint, ACLRoleCreate.Endpoint, ACLRoleRead.Endpoint, ACLRoleReadByName.Endpoint, ACLRoleUpdate.Endpoint, ACLRoleDelete.Endpoint,
+
 	StatusLeader.Endpoint, StatusPeers.Endpoint, RegionsList.Endpoint, AgentSelf.Endpoint,
 	AgentMembers.Endpoint, AgentServers.Endpoint, AgentSetServers.Endpoint, AgentJoin.Endpoint, AgentForceLeave.Endpoint,
 	AgentKeyringList.Endpoint, AgentKeyringInstall.Endpoint, AgentKeyringUse.Endpoint, AgentKeyringRemove.Endpoint, AgentKeyringDelete.Endpoint, AgentHealth.Endpoint, AgentMonitor.Endpoint,

@@ -44,6 +44,11 @@ func sections() []section {
 		rows(TablePeriodicLaunches, func(t *tables) rowTable[PeriodicLaunch] { return t.launches }),
 		rows(TableEvaluations, func(t *tables) rowTable[api.Evaluation] { return t.evals }),
 		rows(TableDeployments, func(t *tables) rowTable[api.Deployment] { return t.deployments }),
+		rows(TableACLPolicies, func(t *tables) rowTable[api.ACLPolicy] { return t.acl.policies }),
+		rows(TableACLRoles, func(t *tables) rowTable[api.ACLRole] { return t.acl.roles }),
+		rows(TableACLTokens, func(t *tables) rowTable[api.ACLToken] { return t.acl.tokens }),
+		rows(TableOneTimeTokens, func(t *tables) rowTable[api.OneTimeToken] { return t.acl.oneTime }),
+		rows(TableACLBootstrap, func(t *tables) rowTable[ACLBootstrap] { return t.acl.bootstraps }),
 		{name: sectionOldJobs, version: 1, write: writeOldJobs, read: readOldJobs},
 		{name: TableAllocations, version: 1, write: writeAllocations, read: readAllocations},
 	}

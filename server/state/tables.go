@@ -27,6 +27,11 @@ const (
 	TablePeriodicLaunches = "periodic_launches"
 	TableClusterMeta      = "cluster_meta"
 	TableAutopilotConfig  = "autopilot_config"
+	TableACLPolicies      = "acl_policies"
+	TableACLRoles         = "acl_roles"
+	TableACLTokens        = "acl_tokens"
+	TableOneTimeTokens    = "one_time_tokens"
+	TableACLBootstrap     = "acl_bootstrap"
 
 	// Derived from the tables above, and therefore in no snapshot.
 	TableNodeUsage = "node_usage"
@@ -46,6 +51,7 @@ type tables struct {
 	nodeTables
 	clusterTables
 	deploymentTables
+	acl aclTables
 }
 
 func newTables(s *table.Store) *tables {
@@ -56,6 +62,7 @@ func newTables(s *table.Store) *tables {
 		nodeTables:       newNodeTables(s),
 		clusterTables:    newClusterTables(s),
 		deploymentTables: newDeploymentTables(s),
+		acl:              newACLTables(s),
 	}
 }
 

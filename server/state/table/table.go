@@ -90,6 +90,10 @@ func (t *Table[K, V]) Index(r Reader) uint64 {
 	return t.in(r).index
 }
 
+// Version returns a value that is the same for two readers exactly when they see
+// the same content of the table because nothing has written to it in between.
+func (t *Table[K, V]) Version(r Reader) any { return t.in(r) }
+
 // All returns every row in key order. A transaction must not change the table
 // while it ranges over it: collect first.
 func (t *Table[K, V]) All(r Reader) iter.Seq[V] {
