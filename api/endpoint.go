@@ -60,6 +60,12 @@ type Endpoint struct {
 	Response   reflect.Type
 }
 
+// Lists says whether the operation is about all objects of a kind, so that the
+// namespace "*" stands for all that the token may see.
+func (e *Endpoint) Lists() bool {
+	return e.Response.Kind() == reflect.Slice || e.Response == reflect.TypeFor[CountResponse]() && e.Kind == Read
+}
+
 // Op is an endpoint with the types of its request and response.
 type Op[Req, Resp any] struct{ *Endpoint }
 

@@ -55,3 +55,19 @@ type AllocUpdateRequest struct {
 	SecretID Sensitive
 	Allocs   []*Allocation
 }
+
+// TokenResolveRequest is a client agent asking who the secret of a token belongs to.
+type TokenResolveRequest struct {
+	NodeID   string
+	SecretID Sensitive // of the node
+	Token    Sensitive // empty: of nobody
+}
+
+// TokenResolveResponse answers a TokenResolveRequest.
+type TokenResolveResponse struct {
+	Off      bool      // the cluster has no access control
+	Denied   string    // why the secret is good for nothing; empty: it is good
+	Unknown  bool      // it is no token's secret
+	Token    *ACLToken // without its secret; nil for nobody's
+	Policies []*ACLPolicy
+}

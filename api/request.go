@@ -82,6 +82,18 @@ func (e *Endpoint) HasBody() bool { return shapeOf(e.Request).hasBody }
 // RawBody says whether that body is bytes and not JSON.
 func (e *Endpoint) RawBody() bool { return shapeOf(e.Request).raw > 0 }
 
+// PathValue gives the value that a request has for a wildcard of its path; empty
+// when it has none. req points to the request.
+func PathValue(req any, name string) string {
+	v := reflect.ValueOf(req).Elem()
+	for _, f := range shapeOf(v.Type()).fields {
+		if f.place == inPath && f.name == name {
+			return v.FieldByIndex(f.index).String()
+		}
+	}
+	return ""
+}
+
 // DecodeRequest fills the request struct that req points to. path gives the
 // values of the path's wildcards; body may be nil. Errors are of kind
 // ErrInvalid and name the parameter.

@@ -80,7 +80,7 @@ func (a *agentFlags) define(f *cli.Flags) {
 	a.text(f, "network-interface", "<name>", "Network interface of allocations.", func(c *config.Agent) *string { return &c.Client.NetworkInterface })
 	a.text(f, "preferred-address-family", "<family>", "ipv4 or ipv6.", func(c *config.Agent) *string { return &c.Client.PreferredAddressFamily })
 	a.number(f, "network-speed", "<Mbit/s>", "Speed of the network.", func(c *config.Agent) *int { return &c.Client.NetworkSpeed })
-	a.flip(f, "acl-enabled", "Access control. Not built: refused.", func(c *config.Agent, on bool) { c.ACL.Enabled = on })
+	a.flip(f, "acl-enabled", "Require tokens of all requests.", func(c *config.Agent, on bool) { c.ACL.Enabled = on })
 	a.set(f, "acl-replication-token", "<token>", "Not built: refused.", func(c *config.Agent, v string) error { c.ACL.ReplicationToken = secret(v); return nil })
 	a.ignored(f)
 }

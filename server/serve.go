@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/auth"
 	"github.com/seraihq/serai/server/consensus"
 	"github.com/seraihq/serai/server/events"
 )
@@ -159,8 +160,25 @@ func (s *Server) Member() *api.AgentMember {
 	}
 }
 
-// Events opens an event stream; next gives the events of one index at a time.
-func (s *Server) Events(_ context.Context, req *api.EventStreamRequest) (next func(context.Context) (*api.Events, error), err error) {
+// Events opens an event stream; next gives the events of one index at a time,
+// those of them that the request's token may see at that time.
+func (s *Server) Events(ctx context.Context, req *api.EventStreamRequest) (next func(context.Context) (*api.Events, error), err error) {
+	f, err := eventFilter(req)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Authorize(ctx, api.EventStream.Endpoint, req); err != nil {
+		return nil, err
+	}
+	stream := s.events.Subscribe(req.Index, f)
+	if s.tokens == nil {
+		return stream.Next, nil
+	}
+	return s.permitted(auth.SecretOf(ctx), stream), nil
+}
+
+// eventFilter reads what a subscriber wants.
+func eventFilter(req *api.EventStreamRequest) (events.Filter, error) {
 	f := events.Filter{Topics: map[string][]string{}, Namespace: req.Namespace}
 	if f.Namespace == "" {
 		f.Namespace = api.DefaultNamespace
@@ -168,7 +186,7 @@ func (s *Server) Events(_ context.Context, req *api.EventStreamRequest) (next fu
 	for _, t := range req.Topics {
 		topic, key, found := strings.Cut(t, ":")
 		if topic == "" {
-			return nil, api.Errorf(api.ErrInvalid, "Invalid key value pair for topic: %q; write \"Topic\" or \"Topic:key\"", t)
+			return f, api.Errorf(api.ErrInvalid, "Invalid key value pair for topic: %q; write \"Topic\" or \"Topic:key\"", t)
 		}
 		if !found || key == "" {
 			key = api.TopicAll
@@ -178,7 +196,7 @@ func (s *Server) Events(_ context.Context, req *api.EventStreamRequest) (next fu
 	if len(f.Topics) == 0 {
 		f.Topics[api.TopicAll] = []string{api.TopicAll}
 	}
-	return s.events.Subscribe(req.Index, f).Next, nil
+	return f, nil
 }
 
 // Locate gives the node of an allocation.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/auth"
 	"github.com/seraihq/serai/server/backup"
 	"github.com/seraihq/serai/server/broker"
 	"github.com/seraihq/serai/server/consensus"
@@ -59,6 +60,14 @@ type Config struct {
 	// be told who the servers are, or to be taken in.
 	Bootstrap      bool
 	RaftMultiplier int
+
+	ACL ACL
+}
+
+// ACL says whether requests need tokens.
+type ACL struct {
+	Enabled bool
+	Tokens  endpoint.TokenLimits
 }
 
 // Heartbeat says how soon a silent node is down.
@@ -80,6 +89,7 @@ type Server struct {
 	broker    *broker.Broker
 	heartbeat *heartbeat.Monitor
 	collector *gc.Collector
+	tokens    *auth.Resolver // nil: access control is off
 
 	key      ed25519.PublicKey
 	standing *standing
@@ -120,6 +130,9 @@ func Open(cfg Config) (*Server, error) {
 // assemble makes the parts; it starts nothing.
 func (s *Server) assemble() {
 	log := raftLog{s.raft}
+	if s.cfg.ACL.Enabled {
+		s.tokens = auth.NewResolver(time.Now)
+	}
 	component := func(name string) *slog.Logger { return s.cfg.Logger.With("component", name) }
 	h := s.cfg.Heartbeat
 	s.heartbeat = heartbeat.New(heartbeat.Config{
@@ -128,7 +141,7 @@ func (s *Server) assemble() {
 	})
 	s.collector = gc.New(s.store, log, s.cfg.GC, s.cfg.GCInterval, s.cfg.Logger)
 	s.events = events.New(s.store, s.cfg.EventBuffer)
-	s.nodes = node.New(node.Config{Store: s.store, Log: log, Logger: component("node"), Ready: s.ready, Beat: s.heartbeat.Beat, Cluster: members{s}})
+	s.nodes = node.New(node.Config{Store: s.store, Log: log, Logger: component("node"), Ready: s.ready, Beat: s.heartbeat.Beat, Cluster: members{s}, Tokens: s.tokens})
 	s.broker = broker.New(broker.Config{
 		Store: s.store, Logger: component("broker"),
 		Cancel: func(ctx context.Context, list []broker.Superseded) error {
@@ -147,6 +160,7 @@ func (s *Server) assemble() {
 	s.endpoints = endpoint.New(endpoint.Config{
 		Store: s.store, Log: log, Logger: component("endpoint"), Region: s.cfg.Region,
 		Limits: s.cfg.Limits, Drivers: s.cfg.Drivers, Collect: s.collector.Collect,
+		ACL: s.tokens, Tokens: s.cfg.ACL.Tokens, BootstrapReset: s.bootstrapReset,
 	})
 }
 

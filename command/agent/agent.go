@@ -320,5 +320,8 @@ func (a *Agent) handler() *rest.API {
 	} else {
 		c.Servers = a.remote
 	}
+	if a.cfg.ACL.Enabled {
+		c.Auth = a.authorizer()
+	}
 	return rest.New(c)
 }

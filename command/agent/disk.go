@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/seraihq/serai/server/auth"
 )
 
 // diskWait is how long the node of an allocation waits for its end.
@@ -25,6 +27,10 @@ func (a *Agent) fetchDisk(ctx context.Context, allocID string) (io.ReadCloser, e
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
+	}
+	if a.cfg.ACL.Enabled {
+		id, secret := a.client.Identity()
+		req.Header.Set("X-Nomad-Token", auth.MigrateToken(id, secret, allocID).Reveal())
 	}
 	resp, err := diskClient.Do(req)
 	if err != nil {

@@ -48,12 +48,16 @@ func (a *Agent) openServer() (*server.Server, error) {
 		Drivers: checkDriver,
 		GC: gc.Thresholds{
 			Eval: c.EvalGCThreshold, BatchEval: c.BatchEvalGCThreshold, Job: c.JobGCThreshold,
-			Node: c.NodeGCThreshold, Deployment: c.DeploymentGCThreshold,
+			Node: c.NodeGCThreshold, Deployment: c.DeploymentGCThreshold, Token: c.ACLTokenGCThreshold,
 			Child: cmp.Or(c.JobChildrenTTL, c.JobGCThreshold), MaxChildren: c.JobChildrenMax,
 		},
 		GCInterval: c.JobGCInterval,
 		Heartbeat: server.Heartbeat{
 			MinTTL: c.MinHeartbeatTTL, Grace: c.HeartbeatGrace, Failover: c.FailoverHeartbeatTTL, MaxPerSec: c.MaxHeartbeatsPerSecond,
+		},
+		ACL: server.ACL{
+			Enabled: a.cfg.ACL.Enabled,
+			Tokens:  endpoint.TokenLimits{MinTTL: a.cfg.ACL.TokenMinExpirationTTL, MaxTTL: a.cfg.ACL.TokenMaxExpirationTTL},
 		},
 		EventBuffer:   max(c.EventBufferSize, 1024),
 		SnapshotAfter: uint64(max(c.RaftSnapshotThreshold, 0)), TrailingEntries: uint64(max(c.RaftTrailingLogs, 0)),

@@ -90,6 +90,11 @@ func (c *Client) Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) (
 	return call[api.NodeRegisterResponse](ctx, c, pathHeartbeat, req)
 }
 
+// ResolveToken asks who the secret of a token belongs to.
+func (c *Client) ResolveToken(ctx context.Context, req *api.TokenResolveRequest) (*api.TokenResolveResponse, error) {
+	return call[api.TokenResolveResponse](ctx, c, pathResolve, req)
+}
+
 // UpdateAllocs says what has become of allocations; it returns when that is durable.
 func (c *Client) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

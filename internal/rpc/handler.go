@@ -19,6 +19,7 @@ type Nodes interface {
 	Heartbeats(ctx context.Context, beats []*api.NodeHeartbeatRequest) ([]api.NodeHeartbeatAnswer, error)
 	Sync(ctx context.Context, req *api.NodeSyncRequest, send func(*api.NodeSync) error) error
 	UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error
+	ResolveToken(ctx context.Context, req *api.TokenResolveRequest) (*api.TokenResolveResponse, error)
 }
 
 const (
@@ -75,6 +76,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return answer(r.Context(), w, body, h.nodes.Heartbeat)
 	case pathBeats:
 		return answer(r.Context(), w, body, h.heartbeats)
+	case pathResolve:
+		return answer(r.Context(), w, body, h.nodes.ResolveToken)
 	case pathUpdate:
 		req, err := decodeUpdate(body)
 		if err != nil {

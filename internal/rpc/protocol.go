@@ -21,6 +21,7 @@ const (
 	pathBeats     = Prefix + "node/heartbeats" // from a server to the leader
 	pathUpdate    = Prefix + "node/update"
 	pathSync      = Prefix + "node/sync"
+	pathResolve   = Prefix + "acl/resolve"
 )
 
 // roles says which certificates may make which calls; a call that is not listed

@@ -310,3 +310,15 @@ func TestBodiesAreBoundedByCall(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 }
+
+func (f *fake) ResolveToken(_ context.Context, req *api.TokenResolveRequest) (*api.TokenResolveResponse, error) {
+	return &api.TokenResolveResponse{Denied: "no token of node " + req.NodeID}, nil
+}
+
+// TestResolveToken carries a question about a token, and its answer.
+func TestResolveToken(t *testing.T) {
+	resp, err := client(t, serve(t, &fake{})).ResolveToken(t.Context(), &api.TokenResolveRequest{NodeID: "n1", SecretID: "s", Token: "t"})
+	if err != nil || resp.Denied != "no token of node n1" {
+		t.Fatal(resp, err)
+	}
+}

@@ -112,6 +112,12 @@ func (a *ACL) NodePool(pool, capability string) bool {
 	return ok && g.allows(poolWords.bit(capability))
 }
 
+// AnyNodePool says whether a capability is granted for some node pool.
+func (a *ACL) AnyNodePool(capability string) bool {
+	bit := poolWords.bit(capability)
+	return a.management || a.pools.any(func(g grant) bool { return g.allows(bit) })
+}
+
 // HostVolume says whether a host volume may be mounted.
 func (a *ACL) HostVolume(name string, readOnly bool) bool {
 	if a.management {

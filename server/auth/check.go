@@ -25,23 +25,23 @@ func (a *ACL) Check(op *api.Endpoint, s *Subject) error {
 		return nil
 	}
 	for _, all := range needs.AnyOf {
-		if a.hasAll(all, s) {
+		if a.hasAll(op, all, s) {
 			return nil
 		}
 	}
 	return denied(needs.AnyOf, s)
 }
 
-func (a *ACL) hasAll(all []api.Capability, s *Subject) bool {
+func (a *ACL) hasAll(op *api.Endpoint, all []api.Capability, s *Subject) bool {
 	for _, c := range all {
-		if !a.has(c, s) {
+		if !a.has(op, c, s) {
 			return false
 		}
 	}
 	return true
 }
 
-func (a *ACL) has(c api.Capability, s *Subject) bool {
+func (a *ACL) has(op *api.Endpoint, c api.Capability, s *Subject) bool {
 	switch {
 	case a.management:
 		return true
@@ -58,7 +58,10 @@ func (a *ACL) has(c api.Capability, s *Subject) bool {
 		return a.EveryNamespace(c.Name)
 	}
 	for _, ns := range s.Namespaces {
-		if ns != api.AllNamespaces && !a.In(ns, c.Name) {
+		switch {
+		case ns == api.AllNamespaces && op.Lists(): // filtered
+		case ns == api.AllNamespaces && a.AnyNamespace(c.Name): // refused for another reason
+		case !a.In(ns, c.Name):
 			return false
 		}
 	}
@@ -84,7 +87,7 @@ func (a *ACL) Sees(op *api.Endpoint, namespace string) bool {
 	for _, all := range needs.AnyOf {
 		ok := true
 		for _, c := range all {
-			ok = ok && (c.Scope != "" || a.has(c, &s))
+			ok = ok && (c.Scope != "" || a.has(op, c, &s))
 		}
 		if ok {
 			return true
@@ -132,4 +135,57 @@ func denied(anyOf [][]api.Capability, s *Subject) error {
 // Denied makes the error of a refusal that says what is needed.
 func Denied(needs string) error {
 	return api.Errorf(api.ErrDenied, "Permission denied: needs %s", needs)
+}
+
+// SubjectOf tells what a request is about. object finds the namespace of the
+// object with an ID, of the kind that the operation is about. req points to the
+// request.
+func SubjectOf(op *api.Endpoint, req any, token *Identity, object func(id string) (namespace string, ok bool)) *Subject {
+	s := &Subject{Token: token.Token != nil, Pool: poolOf(op, req)}
+	switch op.Namespace {
+	case api.NamespaceQuery:
+		asked := AskedNamespace(req)
+		s.Namespaces = []string{asked}
+		if named, ok := req.(api.Namespaced); ok {
+			s.Namespaces = named.Namespaces(asked)
+		}
+	case api.NamespacePath:
+		s.Namespaces = []string{api.PathValue(req, "name")}
+	case api.NamespaceObject:
+		s.Object = true
+		if namespace, ok := object(api.PathValue(req, "id")); ok {
+			s.Namespaces = []string{namespace}
+		}
+	}
+	return s
+}
+
+// AskedNamespace gives the namespace of a request's query, "default" when it
+// names none. req points to the request.
+func AskedNamespace(req any) string {
+	namespace := ""
+	switch r := req.(type) {
+	case interface{ Options() *api.QueryOptions }:
+		namespace = r.Options().Namespace
+	case interface{ Writing() *api.WriteOptions }:
+		namespace = r.Writing().Namespace
+	}
+	if namespace == "" {
+		return api.DefaultNamespace
+	}
+	return namespace
+}
+
+// poolOf gives the node pool that a request is about.
+func poolOf(op *api.Endpoint, req any) string {
+	if up, ok := req.(*api.NodePoolUpsertRequest); ok {
+		if up.Pool == nil {
+			return ""
+		}
+		return up.Pool.Name
+	}
+	if strings.HasPrefix(op.Path, "/v1/node/pool/") {
+		return api.PathValue(req, "name")
+	}
+	return ""
 }

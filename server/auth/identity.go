@@ -51,6 +51,15 @@ func errNotFound() error {
 	return secretError{api.Errorf(api.ErrDenied, "ACL token not found")}
 }
 
+// Refused makes an error again of what another agent has told of one.
+func Refused(text string, wrongSecret bool) error {
+	err := api.Errorf(api.ErrDenied, "%s", text)
+	if wrongSecret {
+		return secretError{err}
+	}
+	return err
+}
+
 func errExpired() error { return api.Errorf(api.ErrDenied, "ACL token expired") }
 
 type secretKey struct{}

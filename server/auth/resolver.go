@@ -65,8 +65,8 @@ func (r *Resolver) Resolve(s State, secret api.Sensitive) (*Identity, error) {
 	var token *api.ACLToken
 	accessor := ""
 	if secret != "" {
-		if len(secret) > maxSecret {
-			return nil, errNotFound()
+		if err := Plausible(secret); err != nil {
+			return nil, err
 		}
 		var ok bool
 		if token, ok = s.ACLTokenBySecret(secret); !ok {
@@ -93,6 +93,14 @@ func (r *Resolver) Resolve(s State, secret api.Sensitive) (*Identity, error) {
 	makeRoom(r.known, maxKnown)
 	r.known[accessor] = known{token, version, identity}
 	return identity, nil
+}
+
+// Plausible refuses what is too long to be a secret.
+func Plausible(secret api.Sensitive) error {
+	if len(secret) > maxSecret {
+		return errNotFound()
+	}
+	return nil
 }
 
 // makeRoom drops some entries of a full cache, whichever they are.

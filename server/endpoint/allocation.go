@@ -23,9 +23,7 @@ func allocationsList(r *Read, req *api.AllocationsListRequest) ([]*api.Allocatio
 		rows = r.AllocationsByPrefix(strings.ToLower(req.Prefix))
 	}
 	l := allocationListing(rows, req.Resources, req.TaskStates == nil || *req.TaskStates)
-	if r.Namespace != api.AllNamespaces {
-		l.match = func(a *api.Allocation) bool { return a.Namespace == r.Namespace }
-	}
+	l.match = func(a *api.Allocation) bool { return r.in(a.Namespace) }
 	return page(r, &req.QueryOptions, l)
 }
 
@@ -34,6 +32,12 @@ func allocationListing(rows iter.Seq[*api.Allocation], resources, taskStates boo
 		func(a *api.Allocation) uint64 { return a.CreateIndex },
 		func(a *api.Allocation) string { return a.ID },
 		func(a *api.Allocation) *api.AllocationListStub { return a.Stub(resources, taskStates) })
+}
+
+// readable leaves out the allocations of namespaces that the token may not read.
+func readable[S any](r *Read, l listing[*api.Allocation, S]) listing[*api.Allocation, S] {
+	l.match = func(a *api.Allocation) bool { return r.can(a.Namespace, "read-job") }
+	return l
 }
 
 // allocationStop has the scheduler stop an allocation and place another.

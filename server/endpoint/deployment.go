@@ -34,5 +34,5 @@ func deploymentAllocations(r *Read, req *api.IDRequest) ([]*api.AllocationListSt
 	if err := wholeID("deployment", req.ID); err != nil {
 		return nil, err
 	}
-	return page(r, &req.QueryOptions, allocationListing(r.AllocationsByDeployment(req.ID), false, true))
+	return page(r, &req.QueryOptions, readable(r, allocationListing(r.AllocationsByDeployment(req.ID), false, true)))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/auth"
 	"github.com/seraihq/serai/server/state"
 )
 
@@ -34,6 +35,12 @@ type Config struct {
 	// Collect frees what is dead; see package gc.
 	Collect func(ctx context.Context) error
 	Now     func() time.Time
+	// ACL finds out who asks; nil where access control is off.
+	ACL    *auth.Resolver
+	Tokens TokenLimits
+	// BootstrapReset gives the index that the operator has put aside to make
+	// another first token; 0 when there is none.
+	BootstrapReset func() uint64
 }
 
 // DriverCheck finds what is wrong with the config of a task for a driver that
@@ -67,6 +74,7 @@ func New(c Config) *Endpoints {
 	e.whys()
 	e.search()
 	e.operator()
+	e.acl()
 	return e
 }
 

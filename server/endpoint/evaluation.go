@@ -70,7 +70,7 @@ func relatedEvals(r *Read, x *api.Evaluation) []*api.EvaluationStub {
 				continue
 			}
 			seen = append(seen, id)
-			if other, ok := r.Evaluation(id); ok {
+			if other, ok := r.Evaluation(id); ok && r.can(other.Namespace, "read-job") {
 				out = append(out, other.Stub())
 				todo = append(todo, other)
 			}
@@ -87,5 +87,5 @@ func evaluationAllocations(r *Read, req *api.IDRequest) ([]*api.AllocationListSt
 	if !known {
 		x = &api.Evaluation{ID: req.ID} // it has placed nothing
 	}
-	return page(r, &req.QueryOptions, allocationListing(r.AllocationsByEval(x), false, true))
+	return page(r, &req.QueryOptions, readable(r, allocationListing(r.AllocationsByEval(x), false, true)))
 }

@@ -75,10 +75,13 @@ func (e *Endpoints) searchFuzzy(r *Read, req *api.FuzzySearchRequest) (api.Fuzzy
 
 func (f *found) inJobs(r *Read) {
 	for j := range r.Jobs() {
-		if !r.in(j.Namespace) {
+		if !r.finds(j.Namespace, "list-jobs", "read-job") {
 			continue
 		}
 		f.try(api.ContextJobs, j.Name, j.Name, j.Namespace, j.ID)
+		if !r.can(j.Namespace, "read-job") {
+			continue
+		}
 		for _, g := range j.TaskGroups {
 			f.try(api.ContextGroups, g.Name, g.Name, j.Namespace, j.ID)
 			for _, s := range g.Services {
@@ -108,23 +111,27 @@ func (f *found) inTask(j *api.Job, g *api.TaskGroup, t *api.Task) {
 }
 
 func (f *found) elsewhere(r *Read) {
-	if f.wanted[api.ContextNodes] {
+	if f.wanted[api.ContextNodes] && r.token.ACL.Scope("node", "read") {
 		for n := range r.Nodes() {
 			f.try(api.ContextNodes, n.Name, n.Name, n.ID)
 		}
 	}
 	if f.wanted[api.ContextAllocs] {
 		for a := range r.Allocations() {
-			if r.in(a.Namespace) {
+			if r.finds(a.Namespace, "read-job") {
 				f.try(api.ContextAllocs, a.Name, a.Name, a.Namespace, a.ID)
 			}
 		}
 	}
 	for p := range r.NodePools() {
-		f.try(api.ContextNodePools, p.Name, p.Name)
+		if r.token.ACL.NodePool(p.Name, "read") {
+			f.try(api.ContextNodePools, p.Name, p.Name)
+		}
 	}
 	for n := range r.Namespaces() {
-		f.try(api.ContextNamespaces, n.Name, n.Name)
+		if r.can(n.Name, api.CapabilityAny) {
+			f.try(api.ContextNamespaces, n.Name, n.Name)
+		}
 	}
 }
 

@@ -27,6 +27,12 @@ func (e *Endpoints) jobRevert(w *Write, req *api.JobRevertRequest) (api.JobRegis
 	}
 	job := *old
 	job.Stop, job.Stable, job.VersionTag = false, false, nil
+	if err := w.mayUse(&job, false); err != nil {
+		return resp, err
+	}
+	if err := e.allowed(w.View, &job).Err(); err != nil {
+		return resp, err
+	}
 	source, _ := w.JobSubmission(w.Namespace, req.ID, req.JobVersion)
 	c := &fsm.JobRegister{Job: &job, Submission: source, EnforceIndex: true, JobModifyIndex: now.JobModifyIndex}
 	return e.register(w, c, api.TriggerJobRegister, 0, nil)

@@ -70,6 +70,9 @@ func (e *Endpoints) dispatch(w *Write, req *api.JobDispatchRequest) (*fsm.JobDis
 	if err := dispatchable(job, req.Payload, req.Meta); err != nil {
 		return nil, err
 	}
+	if err := e.allowed(w.View, job).Err(); err != nil { // what the namespace allows may have changed
+		return nil, err
+	}
 	if req.Priority != 0 && (req.Priority < 1 || req.Priority > e.Limits.JobMaxPriority) {
 		return nil, api.Errorf(api.ErrInvalid, "priority must be from 1 to %d, not %d", e.Limits.JobMaxPriority, req.Priority)
 	}

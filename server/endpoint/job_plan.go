@@ -32,6 +32,9 @@ func (e *Endpoints) jobPlan(r *Read, req *api.JobPlanRequest) (api.JobPlanRespon
 	if err != nil {
 		return resp, err
 	}
+	if err := mayUse(r.token, job, req.PolicyOverride); err != nil {
+		return resp, err
+	}
 	if job.ID != req.ID {
 		return resp, api.Errorf(api.ErrInvalid, "Job ID does not match")
 	}
@@ -43,7 +46,21 @@ func (e *Endpoints) jobPlan(r *Read, req *api.JobPlanRequest) (api.JobPlanRespon
 		_, err := e.dryRun(edited{v, job}, f, v.Index(), job, &resp)
 		return err
 	})
+	r.hidePreempted(&resp)
 	return resp, err
+}
+
+// hidePreempted leaves of the allocations that would have to go, and that the
+// token may not read, nothing but that there are some.
+func (r *Read) hidePreempted(resp *api.JobPlanResponse) {
+	if resp.Annotations == nil {
+		return
+	}
+	for i, a := range resp.Annotations.PreemptedAllocs {
+		if !r.can(a.Namespace, "read-job") {
+			resp.Annotations.PreemptedAllocs[i] = &api.AllocationListStub{}
+		}
+	}
 }
 
 // planned compares an admitted job with the version that runs, and numbers it as

@@ -41,6 +41,9 @@ func (e *Endpoints) jobRegister(w *Write, req *api.JobRegisterRequest) (api.JobR
 	if err != nil {
 		return resp, err
 	}
+	if err := w.mayUse(job, req.PolicyOverride); err != nil {
+		return resp, err
+	}
 	old, _ := w.Job(job.Namespace, job.ID)
 	if err := staysTemplate(old, job); err != nil {
 		return resp, err
@@ -133,6 +136,9 @@ func preserve(job, old *api.Job, counts, resources bool) {
 
 func jobDeregister(w *Write, req *api.JobDeregisterRequest) (api.JobDeregisterResponse, error) {
 	var resp api.JobDeregisterResponse
+	if err := w.mayStop(req.Purge); err != nil {
+		return resp, err
+	}
 	job, err := getJob(w.View, w.Namespace, req.ID)
 	if err != nil {
 		return resp, err

@@ -26,6 +26,9 @@ func (e *Endpoints) jobScale(w *Write, req *api.JobScaleRequest) (api.JobRegiste
 	if err := e.scaleBounds(w, req, job, group); err != nil {
 		return resp, err
 	}
+	if err := w.mayUse(job, req.PolicyOverride); err != nil {
+		return resp, err
+	}
 	changed := *job
 	changed.TaskGroups = slices.Clone(job.TaskGroups)
 	for i, g := range changed.TaskGroups {
@@ -46,6 +49,9 @@ func scaleTarget(w *Write, req *api.JobScaleRequest) (*api.Job, *api.TaskGroup, 
 	}
 	if req.Count != nil && (*req.Count < 0 || *req.Count > 1<<30) {
 		return nil, nil, api.Errorf(api.ErrInvalid, "scaling action count can't be negative or larger than %d", 1<<30)
+	}
+	if ns, job := req.Target["Namespace"], req.Target["Job"]; ns != "" && ns != w.Namespace || job != "" && job != req.ID {
+		return nil, nil, api.Errorf(api.ErrInvalid, "the target is job %q in namespace %q and the request is for job %q in namespace %q; let them agree", job, ns, req.ID, w.Namespace)
 	}
 	name := req.Target["Group"]
 	if name == "" {

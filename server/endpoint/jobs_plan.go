@@ -41,6 +41,7 @@ func (e *Endpoints) jobsPlan(r *Read, req *api.JobsPlanRequest) (api.JobsPlanRes
 	resp.Plans = entries
 	for _, x := range entries {
 		total(&resp.Totals, &x.JobPlanResponse)
+		r.hidePreempted(&x.JobPlanResponse)
 	}
 	return resp, err
 }
@@ -62,6 +63,9 @@ func (e *Endpoints) admitAll(r *Read, req *api.JobsPlanRequest) ([]*api.Job, []*
 				return nil, nil, fmt.Errorf("job %q: %w", req.Jobs[i].ID, err)
 			}
 			return nil, nil, fmt.Errorf("job %d of the list: %w", i+1, err)
+		}
+		if err := mayUse(r.token, job, req.PolicyOverride); err != nil {
+			return nil, nil, err
 		}
 		if first, twice := seen[job.NamespacedID()]; twice {
 			return nil, nil, api.Errorf(api.ErrInvalid, "job %q is in the list twice, at %d and %d; plan one version of it", job.ID, first+1, i+1)

@@ -14,7 +14,9 @@ func (e *Endpoints) namespaces() {
 
 func namespacesList(r *Read, req *api.ListRequest) ([]*api.Namespace, error) {
 	l := byName(r.Namespaces(), func(n *api.Namespace) string { return n.Name }, same[*api.Namespace])
-	l.match = func(n *api.Namespace) bool { return strings.HasPrefix(n.Name, req.Prefix) }
+	l.match = func(n *api.Namespace) bool {
+		return strings.HasPrefix(n.Name, req.Prefix) && r.can(n.Name, api.CapabilityAny)
+	}
 	return page(r, &req.QueryOptions, l)
 }
 

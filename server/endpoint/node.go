@@ -47,13 +47,15 @@ func nodeStub(n *api.Node, resources, os bool) *api.NodeListStub {
 	return s
 }
 
-// nodeAllocations gives whole allocations, with their jobs, of every namespace.
+// nodeAllocations gives whole allocations, with their jobs, of every namespace
+// that the token may read.
 func nodeAllocations(r *Read, req *api.IDRequest) ([]*api.Allocation, error) {
 	if _, err := getNode(r.View, req.ID); err != nil {
 		return nil, err
 	}
-	return page(r, &req.QueryOptions, byAge(r.AllocationsByNode(req.ID),
+	l := byAge(r.AllocationsByNode(req.ID),
 		func(a *api.Allocation) uint64 { return a.CreateIndex },
 		func(a *api.Allocation) string { return a.ID },
-		same[*api.Allocation]))
+		same[*api.Allocation])
+	return page(r, &req.QueryOptions, readable(r, l))
 }

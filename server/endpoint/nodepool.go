@@ -16,7 +16,9 @@ func (e *Endpoints) nodePools() {
 
 func nodePoolsList(r *Read, req *api.ListRequest) ([]*api.NodePool, error) {
 	l := byName(r.NodePools(), func(p *api.NodePool) string { return p.Name }, same[*api.NodePool])
-	l.match = func(p *api.NodePool) bool { return strings.HasPrefix(p.Name, req.Prefix) }
+	l.match = func(p *api.NodePool) bool {
+		return strings.HasPrefix(p.Name, req.Prefix) && r.token.ACL.NodePool(p.Name, "read")
+	}
 	return page(r, &req.QueryOptions, l)
 }
 

@@ -3,10 +3,11 @@ package endpoint
 import (
 	"context"
 	"math/rand/v2"
-	"reflect"
+	"slices"
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/auth"
 	"github.com/seraihq/serai/server/state"
 )
 
@@ -21,24 +22,35 @@ type Read struct {
 	*state.View
 	Namespace string // "*" for all, where the operation allows that
 	NextToken string // set by the handler: where the next page begins
+
+	op    *api.Endpoint
+	token *auth.Identity
 }
 
-// in says whether a namespace is one of those asked for.
+// in says whether a namespace is one of those asked for, and the token may see
+// what the operation shows there.
 func (r *Read) in(namespace string) bool {
-	return r.Namespace == api.AllNamespaces || r.Namespace == namespace
+	if r.Namespace == api.AllNamespaces {
+		return r.token.ACL.Sees(r.op, namespace)
+	}
+	return r.Namespace == namespace
+}
+
+// can says whether the token has one of some capabilities in a namespace.
+func (r *Read) can(namespace string, capabilities ...string) bool {
+	return slices.ContainsFunc(capabilities, func(c string) bool { return r.token.ACL.In(namespace, c) })
 }
 
 // read declares the handler of a read.
 func read[Req, Resp any](e *Endpoints, op api.Op[Req, Resp], h func(r *Read, req *Req) (Resp, error)) {
-	wildcard := op.Response.Kind() == reflect.Slice || op.Endpoint == api.EvaluationsCount.Endpoint
 	e.table[op.Endpoint] = func(ctx context.Context, req any) (any, api.Meta, error) {
 		q := req.(readRequest).Options()
 		if err := e.region(q.Region); err != nil {
 			return nil, api.Meta{}, err
 		}
-		return e.blocking(ctx, q, func(v *state.View) (any, string, error) {
-			r := &Read{View: v, Namespace: q.Namespace}
-			if err := r.resolve(op.Endpoint, wildcard); err != nil {
+		return e.blocking(ctx, op.Endpoint, q, req, func(v *state.View, token *auth.Identity) (any, string, error) {
+			r := &Read{View: v, Namespace: q.Namespace, op: op.Endpoint, token: token}
+			if err := r.resolve(op.Endpoint, op.Lists()); err != nil {
 				return nil, "", err
 			}
 			resp, err := h(r, req.(*Req))
@@ -69,13 +81,17 @@ func (r *Read) resolve(op *api.Endpoint, wildcard bool) error {
 
 // lookup declares the handler of a read with a body, which never blocks.
 func lookup[Req, Resp any](e *Endpoints, op api.Op[Req, Resp], h func(r *Read, req *Req) (Resp, error)) {
-	e.table[op.Endpoint] = func(_ context.Context, req any) (any, api.Meta, error) {
+	e.table[op.Endpoint] = func(ctx context.Context, req any) (any, api.Meta, error) {
 		q := req.(readRequest).Options()
 		if err := e.region(q.Region); err != nil {
 			return nil, api.Meta{}, err
 		}
 		v := e.Store.View()
-		r := &Read{View: v, Namespace: q.Namespace}
+		token, err := e.authorize(ctx, v, op.Endpoint, req)
+		if err != nil {
+			return nil, api.Meta{}, err
+		}
+		r := &Read{View: v, Namespace: q.Namespace, op: op.Endpoint, token: token}
 		if err := r.resolve(op.Endpoint, true); err != nil {
 			return nil, api.Meta{}, err
 		}
@@ -85,12 +101,18 @@ func lookup[Req, Resp any](e *Endpoints, op api.Op[Req, Resp], h func(r *Read, r
 }
 
 // blocking evaluates a read, and again whenever what it has read changes, until
-// its index is newer than the one asked for or the time is up.
-func (e *Endpoints) blocking(ctx context.Context, q *api.QueryOptions, eval func(*state.View) (any, string, error)) (any, api.Meta, error) {
+// its index is newer than the one asked for or the time is up. What the token
+// may do is looked at each time, and when the time is up.
+func (e *Endpoints) blocking(ctx context.Context, op *api.Endpoint, q *api.QueryOptions, req any, eval func(*state.View, *auth.Identity) (any, string, error)) (any, api.Meta, error) {
 	var wait context.Context
 	for {
-		v, tracker := e.Store.View().Track()
-		resp, next, err := eval(v)
+		whole := e.Store.View()
+		token, err := e.authorize(ctx, whole, op, req)
+		if err != nil {
+			return nil, api.Meta{}, err
+		}
+		v, tracker := whole.Track()
+		resp, next, err := eval(v, token)
 		meta := api.Meta{Index: tracker.Index(), KnownLeader: true, NextToken: next}
 		if q.Index == 0 || meta.Index > q.Index {
 			return resp, meta, err
@@ -103,6 +125,9 @@ func (e *Endpoints) blocking(ctx context.Context, q *api.QueryOptions, eval func
 		if tracker.Wait(wait) != nil {
 			if ctx.Err() != nil {
 				return nil, meta, ctx.Err()
+			}
+			if _, refused := e.authorize(ctx, e.Store.View(), op, req); refused != nil {
+				return nil, api.Meta{}, refused
 			}
 			return resp, meta, err
 		}

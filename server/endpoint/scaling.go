@@ -60,7 +60,7 @@ func scalingPoliciesList(r *Read, req *api.ScalingPoliciesRequest) ([]*api.Scali
 	l := byName(policies(rows), func(p *api.ScalingPolicy) string { return p.ID }, policyStub)
 	l.order = func(a, b *api.ScalingPolicy) int { return cmp.Compare(a.ID, b.ID) }
 	l.match = func(p *api.ScalingPolicy) bool {
-		return (req.JobID == "" || p.Target["Job"] == req.JobID) && strings.HasPrefix(p.Type, req.Type) && strings.HasPrefix(p.ID, req.Prefix)
+		return r.in(p.Namespace) && (req.JobID == "" || p.Target["Job"] == req.JobID) && strings.HasPrefix(p.Type, req.Type) && strings.HasPrefix(p.ID, req.Prefix)
 	}
 	return page(r, &req.QueryOptions, l)
 }

@@ -55,6 +55,12 @@ func (e *Endpoints) searchPrefix(r *Read, req *api.SearchRequest) (api.SearchRes
 	return resp, nil
 }
 
+// finds says whether a namespace is one of those asked for, and what is in it
+// may be found with one of some capabilities.
+func (r *Read) finds(namespace string, capabilities ...string) bool {
+	return r.in(namespace) && r.can(namespace, capabilities...)
+}
+
 // prefixMatches gives the IDs of a context that begin with prefix.
 func prefixMatches(r *Read, context, prefix string) func(yield func(string) bool) {
 	lower := strings.ToLower(prefix)
@@ -62,23 +68,26 @@ func prefixMatches(r *Read, context, prefix string) func(yield func(string) bool
 		switch context {
 		case api.ContextJobs:
 			for j := range r.Jobs() {
-				if r.in(j.Namespace) && strings.HasPrefix(j.ID, prefix) && !yield(j.ID) {
+				if r.finds(j.Namespace, "list-jobs", "read-job") && strings.HasPrefix(j.ID, prefix) && !yield(j.ID) {
 					return
 				}
 			}
 		case api.ContextEvals:
 			for x := range r.EvaluationsByPrefix(lower) {
-				if r.in(x.Namespace) && !yield(x.ID) {
+				if r.finds(x.Namespace, "read-job") && !yield(x.ID) {
 					return
 				}
 			}
 		case api.ContextAllocs:
 			for a := range r.AllocationsByPrefix(lower) {
-				if r.in(a.Namespace) && !yield(a.ID) {
+				if r.finds(a.Namespace, "read-job") && !yield(a.ID) {
 					return
 				}
 			}
 		case api.ContextNodes:
+			if !r.token.ACL.Scope("node", "read") {
+				return
+			}
 			for n := range r.NodesByPrefix(lower) {
 				if !yield(n.ID) {
 					return
@@ -94,25 +103,25 @@ func clusterMatches(r *Read, context, prefix string, yield func(string) bool) {
 	switch context {
 	case api.ContextNodePools:
 		for p := range r.NodePools() {
-			if strings.HasPrefix(p.Name, prefix) && !yield(p.Name) {
+			if r.token.ACL.NodePool(p.Name, "read") && strings.HasPrefix(p.Name, prefix) && !yield(p.Name) {
 				return
 			}
 		}
 	case api.ContextNamespaces:
 		for n := range r.Namespaces() {
-			if strings.HasPrefix(n.Name, prefix) && !yield(n.Name) {
+			if r.can(n.Name, api.CapabilityAny) && strings.HasPrefix(n.Name, prefix) && !yield(n.Name) {
 				return
 			}
 		}
 	case api.ContextDeployments:
 		for d := range r.DeploymentsByPrefix(strings.ToLower(prefix)) {
-			if r.in(d.Namespace) && !yield(d.ID) {
+			if r.finds(d.Namespace, "read-job") && !yield(d.ID) {
 				return
 			}
 		}
 	case api.ContextScalingPolicies:
 		for p := range policies(r.Jobs()) {
-			if r.in(p.Namespace) && strings.HasPrefix(p.ID, prefix) && !yield(p.ID) {
+			if r.finds(p.Namespace, "list-scaling-policies", "read-job") && strings.HasPrefix(p.ID, prefix) && !yield(p.ID) {
 				return
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/auth"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/state"
 )
@@ -24,8 +25,9 @@ type Write struct {
 	Now       time.Time
 	Index     uint64 // of the last command that was applied
 
-	ctx context.Context
-	log Log
+	ctx   context.Context
+	log   Log
+	token *auth.Identity
 }
 
 // apply has a command applied and notes its index.
@@ -42,7 +44,12 @@ func write[Req, Resp any](e *Endpoints, op api.Op[Req, Resp], h func(w *Write, r
 		if err := e.region(opts.Region); err != nil {
 			return nil, api.Meta{}, err
 		}
-		w := &Write{View: e.Store.View(), Namespace: opts.Namespace, Now: e.Now(), ctx: ctx, log: e.Log}
+		v := e.Store.View()
+		token, err := e.authorize(ctx, v, op.Endpoint, req)
+		if err != nil {
+			return nil, api.Meta{}, err
+		}
+		w := &Write{View: v, Namespace: opts.Namespace, Now: e.Now(), ctx: ctx, log: e.Log, token: token}
 		if op.Namespace == api.NamespaceQuery {
 			if err := w.resolve(); err != nil {
 				return nil, api.Meta{}, err

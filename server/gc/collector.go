@@ -92,6 +92,9 @@ func (c *Collector) follow(ctx context.Context) error {
 			found = Aged(c.store.View(), c.thresholds, time.Now())
 		case <-sweeps.C:
 			found = Find(c.store.View(), c.thresholds, time.Now())
+			if err := c.expire(ctx, time.Now().Add(-c.thresholds.Token)); err != nil && ctx.Err() == nil {
+				c.logger.Warn("expired tokens are still there, they are good for nothing", "err", err)
+			}
 		}
 		if err := c.reap(ctx, found); err != nil && ctx.Err() == nil {
 			c.logger.Warn("garbage collection stopped early, it is tried again", "err", err, "in", c.interval)
@@ -116,7 +119,34 @@ func ended(sub *state.Subscription, dirty map[api.NamespacedID]bool) error {
 
 // Collect frees at once all that is over, however lately.
 func (c *Collector) Collect(ctx context.Context) error {
+	if err := c.expire(ctx, time.Now()); err != nil {
+		return err
+	}
 	return c.reap(ctx, Find(c.store.View(), Thresholds{}, time.Now()))
+}
+
+// expire removes the tokens whose time was over at a time.
+func (c *Collector) expire(ctx context.Context, at time.Time) error {
+	for hasExpired(c.store.View(), at) {
+		if _, _, err := c.log.Apply(ctx, &fsm.ACLExpire{Time: at.UnixNano(), Max: batch}); err != nil {
+			return fmt.Errorf("collect expired tokens: %w", err)
+		}
+	}
+	return nil
+}
+
+func hasExpired(v *state.View, at time.Time) bool {
+	for t := range v.ACLTokens() {
+		if t.Expired(at) {
+			return true
+		}
+	}
+	for o := range v.OneTimeTokens() {
+		if !at.Before(o.ExpiresAt) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *Collector) reap(ctx context.Context, found *fsm.Reap) error {

@@ -18,6 +18,7 @@ type Thresholds struct {
 	Child      time.Duration // jobs that periodic and parameterized jobs started
 	Node       time.Duration // since the node went down
 	Deployment time.Duration
+	Token      time.Duration // since the token expired
 
 	MaxChildren int // finished ones of a job that are kept, the newest; 0: all
 }
@@ -26,7 +27,7 @@ type Thresholds struct {
 func DefaultThresholds() Thresholds {
 	return Thresholds{
 		Eval: time.Hour, BatchEval: 24 * time.Hour, Job: 4 * time.Hour, Child: 4 * time.Hour,
-		Node: 24 * time.Hour, Deployment: time.Hour, MaxChildren: 1000,
+		Node: 24 * time.Hour, Deployment: time.Hour, Token: time.Hour, MaxChildren: 1000,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/auth"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/state"
 	"github.com/seraihq/serai/server/trigger"
@@ -30,6 +31,8 @@ type Config struct {
 	Beat func(nodeID string) time.Duration
 	// Cluster is where this server stands among the others; nil: it is alone.
 	Cluster Cluster
+	// Tokens finds out who asks a client agent; nil where access control is off.
+	Tokens *auth.Resolver
 }
 
 // Service answers client agents. Its methods are those of client.Server.

@@ -21,7 +21,6 @@ func (a Accepted) String() string { return fmt.Sprintf("%s:%d: %s", a.File, a.Li
 var accepted = map[string]string{
 	"": `enable_syslog syslog_facility disable_update_check disable_anonymous_signature
 		rpc sentinel autopilot audit reporting keyring* eventlog consul* vault*`,
-	"acl":   `token_ttl policy_ttl role_ttl token_min_expiration_ttl token_max_expiration_ttl`,
 	"audit": `enabled sink* filter*`,
 	"autopilot": `cleanup_dead_servers server_stabilization_time last_contact_threshold max_trailing_logs min_quorum
 		enable_redundancy_zones disable_upgrade_migration enable_custom_upgrades`,
@@ -40,7 +39,7 @@ var accepted = map[string]string{
 	"rpc":                          `accept_backlog keep_alive_interval connection_write_timeout stream_open_timeout stream_close_timeout dial_timeout`,
 	"sentinel":                     `import* additional_enabled_modules`,
 	"server": `authoritative_region client_introduction raft_protocol csi_volume_claim_gc_interval
-		csi_volume_claim_gc_threshold csi_plugin_gc_threshold acl_token_gc_threshold root_key_gc_interval
+		csi_volume_claim_gc_threshold csi_plugin_gc_threshold root_key_gc_interval
 		root_key_gc_threshold root_key_rotation_threshold start_join retry_join retry_max retry_interval
 		rejoin_after_leave non_voting_server redundancy_zone upgrade_version plan_rejection_tracker
 		plan_apply_pipeline license_path deploy_query_rate_limit raft_logstore raft_boltdb oidc_issuer log_file non_production`,

@@ -41,7 +41,7 @@ type Agent struct {
 
 	HTTPAPIResponseHeaders map[string]string `hcl:"http_api_response_headers"`
 
-	ACL ACL `hcl:"acl" effect:"refused"` // refused when enabled: not built
+	ACL ACL `hcl:"acl"`
 	TLS TLS `hcl:"tls"`
 
 	DevMode bool       // state in memory, everything on one loopback agent
@@ -124,8 +124,15 @@ type UILabel struct {
 	TextColor       string `hcl:"text_color"`
 }
 
-// ACL is read only to refuse what is not built.
+// ACL says whether requests need tokens. An agent without a server keeps what a
+// server has told it of a token for the shortest of the three times.
 type ACL struct {
-	Enabled          bool          `hcl:"enabled"`
-	ReplicationToken api.Sensitive `hcl:"replication_token"`
+	Enabled               bool          `hcl:"enabled"`
+	TokenTTL              time.Duration `hcl:"token_ttl"`
+	PolicyTTL             time.Duration `hcl:"policy_ttl"`
+	RoleTTL               time.Duration `hcl:"role_ttl"`
+	DownPolicy            string        `hcl:"down_policy"` // what to do with it when no server answers: extend-cache or deny
+	TokenMinExpirationTTL time.Duration `hcl:"token_min_expiration_ttl"`
+	TokenMaxExpirationTTL time.Duration `hcl:"token_max_expiration_ttl"`
+	ReplicationToken      api.Sensitive `hcl:"replication_token" effect:"refused"` // not built
 }

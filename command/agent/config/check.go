@@ -8,11 +8,21 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seraihq/serai/client/device"
 	"github.com/seraihq/serai/client/fingerprint"
 	"github.com/seraihq/serai/internal/hclx"
 )
+
+// What an agent without a server does with what it knows of a token when no
+// server answers.
+const (
+	DownExtend = "extend-cache"
+	DownDeny   = "deny"
+)
+
+const maxACLTTL = 10 * time.Minute
 
 // checker collects the problems of a whole configuration.
 type checker struct {
@@ -94,8 +104,16 @@ func (v *checker) name(key, name string) {
 // checkRefused refuses what would promise a protection that does not exist.
 func (v *checker) checkRefused() {
 	c := v.agent
-	if c.ACL.Enabled {
-		v.add("acl.enabled", "acl: access control is not built yet; remove acl { enabled = true } and keep the HTTP API on loopback")
+	if p := c.ACL.DownPolicy; p != DownExtend && p != DownDeny {
+		v.add("acl.down_policy", "acl.down_policy is %q; it is %q or %q", p, DownExtend, DownDeny)
+	}
+	for key, ttl := range map[string]time.Duration{"token_ttl": c.ACL.TokenTTL, "policy_ttl": c.ACL.PolicyTTL, "role_ttl": c.ACL.RoleTTL} {
+		if ttl < 0 || ttl > maxACLTTL {
+			v.add("acl."+key, "acl.%s is %s; it is 0s to %s, for so long a token that was deleted can still be used on client agents", key, ttl, maxACLTTL)
+		}
+	}
+	if low, high := c.ACL.TokenMinExpirationTTL, c.ACL.TokenMaxExpirationTTL; low < 0 || high < low {
+		v.add("acl.token_max_expiration_ttl", "acl: token_min_expiration_ttl is %s and token_max_expiration_ttl is %s; the second must not be shorter", low, high)
 	}
 	if c.ACL.ReplicationToken != "" {
 		v.add("acl.replication_token", "acl: replication is not built yet; remove replication_token")

@@ -124,8 +124,9 @@ type Server struct {
 	EvalGCThreshold       time.Duration `hcl:"eval_gc_threshold"`
 	BatchEvalGCThreshold  time.Duration `hcl:"batch_eval_gc_threshold"`
 	DeploymentGCThreshold time.Duration `hcl:"deployment_gc_threshold"`
-	JobChildrenMax        int           `hcl:"job_children_max"` // finished ones that a periodic or parameterized job keeps; 0: all
-	JobChildrenTTL        time.Duration `hcl:"job_children_ttl"` // for how long; job_gc_threshold when 0
+	ACLTokenGCThreshold   time.Duration `hcl:"acl_token_gc_threshold"` // how long expired tokens are kept
+	JobChildrenMax        int           `hcl:"job_children_max"`       // finished ones that a periodic or parameterized job keeps; 0: all
+	JobChildrenTTL        time.Duration `hcl:"job_children_ttl"`       // for how long; job_gc_threshold when 0
 
 	HeartbeatGrace         time.Duration `hcl:"heartbeat_grace"`
 	MinHeartbeatTTL        time.Duration `hcl:"min_heartbeat_ttl"`

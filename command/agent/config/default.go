@@ -23,6 +23,10 @@ func Default() *Agent {
 			HTTPReadHeaderTimeout: 10 * time.Second, HTTPIdleTimeout: 2 * time.Minute,
 			HTTPMaxHeaderBytes: 64 << 10, HTTPMaxBodyBytes: 16 << 20,
 		},
+		ACL: ACL{
+			TokenTTL: 30 * time.Second, PolicyTTL: 30 * time.Second, RoleTTL: 30 * time.Second, DownPolicy: DownExtend,
+			TokenMinExpirationTTL: time.Minute, TokenMaxExpirationTTL: 24 * time.Hour,
+		},
 		TLS:    TLS{VerifyServerHostname: true, MinVersion: "tls12"},
 		UI:     UI{Enabled: true, ShowCLIHints: true},
 		places: map[string]place{},
@@ -48,7 +52,7 @@ func defaultServer() Server {
 	return Server{
 		StartTimeout:    30 * time.Second,
 		NodeGCThreshold: 24 * time.Hour, JobGCInterval: 5 * time.Minute, JobGCThreshold: 4 * time.Hour,
-		EvalGCThreshold: time.Hour, BatchEvalGCThreshold: 24 * time.Hour, DeploymentGCThreshold: time.Hour,
+		EvalGCThreshold: time.Hour, BatchEvalGCThreshold: 24 * time.Hour, DeploymentGCThreshold: time.Hour, ACLTokenGCThreshold: time.Hour,
 		JobChildrenMax: 1000,
 		HeartbeatGrace: 10 * time.Second, MinHeartbeatTTL: 10 * time.Second,
 		MaxHeartbeatsPerSecond: 50, FailoverHeartbeatTTL: 5 * time.Minute,

@@ -185,6 +185,9 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, req *api.EventStrea
 		cancel()
 		switch {
 		case r.Context().Err() != nil:
+			if err := refusal(r.Context()); err != nil {
+				_ = encoder.Encode(map[string]string{"Error": err.Error()})
+			}
 			return nil
 		case errors.Is(err, context.DeadlineExceeded):
 			_, err = io.WriteString(out, "{}\n")

@@ -18,6 +18,7 @@ import (
 	"github.com/seraihq/serai/command/agent/monitor"
 	"github.com/seraihq/serai/internal/telemetry"
 	"github.com/seraihq/serai/internal/tlsx"
+	"github.com/seraihq/serai/server/auth"
 )
 
 // Server is what the API needs of the server part of an agent.
@@ -49,6 +50,9 @@ type Server interface {
 	Locate(allocID string) (nodeID string, ok bool)
 	// Node gives what is known of a node.
 	Node(id string) (*api.Node, bool)
+	// MigrateToken gives the token by which the node of an allocation hands its
+	// disk out, to the node whose own token this is.
+	MigrateToken(token api.Sensitive, allocID string) (api.Sensitive, error)
 }
 
 // Servers are other agents that have a server, for an agent that has none.
@@ -76,6 +80,7 @@ type Config struct {
 	Client    *client.Client
 	Agent     Agent
 	Nodes     *tlsx.Dialer // to the agents of nodes; nil: none is reached
+	Auth      Authorizer   // nil: access control is off
 	Logs      *monitor.Hub
 	Telemetry *telemetry.Telemetry
 	Headers   map[string]string // added to every response
@@ -99,6 +104,7 @@ type API struct {
 	proxies proxies
 	values  map[*api.Endpoint]valueHandler
 	streams map[*api.Endpoint]streamHandler
+	guesses guesses
 }
 
 // valueHandler answers with one value.
@@ -148,7 +154,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// A job's ID may hold slashes; what stands behind one is meant first.
 		notThere(w, unbuiltBehind(path))
 	case match.Endpoint != nil:
-		if err := a.serve(w, r, match); err != nil {
+		err := a.serve(w, a.withSecret(r), match)
+		if auth.WrongSecret(err) && a.guesses.slow(w, r) {
+			return
+		}
+		if err != nil {
 			a.fail(w, r, err)
 		}
 	case match.Known:
@@ -191,8 +201,18 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) err
 		}
 		return err
 	}
+	if a.answeredHere(op) && !inHandshake(r, op) {
+		if err := a.permit(r.Context(), op, req); err != nil {
+			return err
+		}
+	}
 	if h, ok := a.streams[op]; ok {
-		return h(w, r, req)
+		ctx, done := r.Context(), func() {}
+		if !inHandshake(r, op) {
+			ctx, done = a.guarded(ctx, op, req)
+		}
+		defer done()
+		return h(w, r.WithContext(ctx), req)
 	}
 	resp, meta, err := a.answer(r.Context(), op, req)
 	writeMeta(w.Header(), meta)

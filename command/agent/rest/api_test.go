@@ -46,6 +46,9 @@ func (f *fakeServer) RestoreSnapshot(_ context.Context, r io.Reader, _ bool) err
 	data, _ := io.ReadAll(r)
 	return api.Errorf(api.ErrInvalid, "not a snapshot: %d bytes", len(data))
 }
+func (f *fakeServer) MigrateToken(api.Sensitive, string) (api.Sensitive, error) {
+	return "", api.Errorf(api.ErrDenied, "Permission denied")
+}
 func (f *fakeServer) Locate(string) (string, bool) { return "n2", true }
 func (f *fakeServer) Events(context.Context, *api.EventStreamRequest) (func(context.Context) (*api.Events, error), error) {
 	return func(ctx context.Context) (*api.Events, error) {
@@ -136,7 +139,7 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/elsewhere", "", 404, ""},
 		{"GET", "/?x=1", "", 307, ""},
 		{"GET", "/ui/", "", 200, "web UI is not part of this binary"},
-		{"GET", "/v1/acl/tokens", "", 501, "access control (ACL): not there yet"},
+		{"GET", "/v1/acl/auth-methods", "", 501, "auth methods, binding rules and sign-in: not there yet"},
 		{"PUT", "/v1/job/x/action", "", 501, "running actions"},
 		{"GET", "/v1/operator/license", "", 204, ""},
 		{"PUT", "/v1/job/x/plan", "{}", 501, "Job.Plan is not there yet"},

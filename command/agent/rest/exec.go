@@ -14,6 +14,7 @@ import (
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client"
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/server/auth"
 )
 
 const (
@@ -31,9 +32,17 @@ type order struct {
 	command     []string
 }
 
+// asked is what a session was asked for.
+type asked struct {
+	op        *api.Endpoint
+	req       any
+	tty       bool
+	handshake bool // the first message brings the token
+}
+
 // exec runs a command in a task over a WebSocket.
 func (a *API) exec(w http.ResponseWriter, r *http.Request, req *api.AllocExecRequest) error {
-	return a.session(w, r, req.TTY, req.WSHandshake, func() (order, error) {
+	return a.session(w, r, asked{api.AllocExec.Endpoint, req, req.TTY, req.WSHandshake}, func() (order, error) {
 		o := order{alloc: req.ID, task: req.Task}
 		if err := json.Unmarshal([]byte(req.Command), &o.command); err != nil {
 			return o, api.Errorf(api.ErrInvalid, "command must be a JSON array of strings: %v", err)
@@ -47,7 +56,7 @@ func (a *API) exec(w http.ResponseWriter, r *http.Request, req *api.AllocExecReq
 
 // action runs one of a job's actions as exec runs a command.
 func (a *API) action(w http.ResponseWriter, r *http.Request, req *api.JobActionRequest) error {
-	return a.session(w, r, req.TTY, req.WSHandshake, func() (order, error) {
+	return a.session(w, r, asked{api.JobActionRun.Endpoint, req, req.TTY, req.WSHandshake}, func() (order, error) {
 		if err := a.hasAlloc(req.AllocID); err != nil {
 			return order{}, err
 		}
@@ -64,7 +73,7 @@ func (a *API) action(w http.ResponseWriter, r *http.Request, req *api.JobActionR
 
 // session runs what find gives over a WebSocket. Errors are told in the close
 // frame, as every client expects.
-func (a *API) session(w http.ResponseWriter, r *http.Request, tty, handshake bool, find func() (order, error)) error {
+func (a *API) session(w http.ResponseWriter, r *http.Request, what asked, find func() (order, error)) error {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // package listen has checked the Origin
 	})
@@ -76,8 +85,11 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, tty, handshake boo
 	// last message.
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	s := &execSession{conn: conn, tty: tty, handshake: handshake}
+	s := &execSession{conn: conn, asked: what}
 	code, err := s.run(ctx, cancel, a, find)
+	if auth.WrongSecret(err) {
+		a.guesses.hold(r)
+	}
 	if err != nil {
 		status := websocket.StatusPolicyViolation
 		if api.Status(err) == http.StatusInternalServerError {
@@ -93,11 +105,10 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, tty, handshake boo
 }
 
 type execSession struct {
-	conn      *websocket.Conn
-	tty       bool
-	handshake bool
-	ctx       context.Context
-	mu        sync.Mutex // one message at a time
+	asked
+	conn *websocket.Conn
+	ctx  context.Context
+	mu   sync.Mutex // one message at a time
 }
 
 // run runs the command; cancel ends its context when the client goes away.
@@ -110,9 +121,21 @@ func (s *execSession) run(ctx context.Context, cancel context.CancelFunc, a *API
 		if hello.Version != 1 {
 			return 0, api.Errorf(api.ErrInvalid, "handshake: version %d is not known, send 1", hello.Version)
 		}
+		if hello.AuthToken != "" {
+			ctx = auth.WithSecret(ctx, api.Sensitive(hello.AuthToken))
+		}
+		if err := a.permit(ctx, s.op, s.req); err != nil {
+			return 0, err
+		}
+		var done context.CancelFunc
+		ctx, done = a.guarded(ctx, s.op, s.req)
+		defer done()
 	}
 	o, err := find()
 	if err != nil {
+		return 0, err
+	}
+	if err := a.permitUnconfined(ctx, s, o); err != nil {
 		return 0, err
 	}
 	s.ctx = ctx
@@ -124,10 +147,30 @@ func (s *execSession) run(ctx context.Context, cancel context.CancelFunc, a *API
 		Stdin: stdin, Stdout: s.writer(true), Stderr: s.writer(false), Resize: resize,
 	})
 	_ = stdin.Close()
+	if refused := refusal(ctx); refused != nil {
+		return code, refused
+	}
 	if err == nil {
 		err = s.closeStreams(s.tty)
 	}
 	return code, err
+}
+
+// permitUnconfined refuses to run something among the files of the node for a
+// token that may only do so inside of tasks.
+func (a *API) permitUnconfined(ctx context.Context, s *execSession, o order) error {
+	if a.Auth == nil || !a.Client.Unconfined(ctx, o.alloc, o.task) {
+		return nil
+	}
+	token, err := a.Auth.Authorize(ctx, s.op, s.req)
+	if err != nil {
+		return err
+	}
+	namespace, _ := a.Client.Namespace(o.alloc)
+	if token.ACL.Namespace(namespace, "alloc-node-exec") {
+		return nil
+	}
+	return auth.Denied("`alloc-node-exec` in namespace `" + namespace + "`, because the driver of the task isolates it from no files of the node")
 }
 
 // read takes the client's messages until the session ends. A client that goes

@@ -120,6 +120,9 @@ func (a *API) forward(w http.ResponseWriter, r *http.Request, match api.Match) (
 		a.toServer(w, r)
 		return true, nil
 	}
+	if err := a.permitForward(r, match); err != nil {
+		return false, err
+	}
 	return a.toNode(w, r, alloc, node)
 }
 

@@ -49,7 +49,7 @@ code { background: #8882; padding: .1em .3em; border-radius: 3px; }
 // unbuilt lists the paths of Nomad's API that are not answered yet, by their
 // beginnings, and what each belongs to.
 var unbuilt = []struct{ prefix, what string }{
-	{"/v1/acl/", "access control (ACL)"},
+	{"/v1/acl/", "auth methods, binding rules and sign-in"},
 	{"/v1/volumes", "volumes"},
 	{"/v1/volume/", "volumes"},
 	{"/v1/plugins", "CSI plugins"},

@@ -7,6 +7,9 @@ import (
 	"runtime/trace"
 	"strconv"
 	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/auth"
 )
 
 // maxProfile bounds how long a profile is taken.
@@ -14,6 +17,15 @@ const maxProfile = 5 * time.Minute
 
 // profile writes a profile of this process, when the configuration allows it.
 func (a *API) profile(w http.ResponseWriter, r *http.Request, name string) {
+	if a.Auth != nil {
+		r = a.withSecret(r)
+		if err := a.permit(r.Context(), profiling, &api.ListRequest{}); err != nil {
+			if !auth.WrongSecret(err) || !a.guesses.slow(w, r) {
+				a.fail(w, r, err)
+			}
+			return
+		}
+	}
 	if !a.Debug {
 		http.Error(w, "profiles are served when enable_debug = true", http.StatusNotFound)
 		return
