@@ -1,0 +1,2 @@
+namespace "a/b" { policy = "read" }
+#-- "a/b" is no name or glob

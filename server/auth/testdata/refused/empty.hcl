@@ -1,0 +1,2 @@
+# nothing
+#-- the policy has no rules

@@ -1,0 +1,2 @@
+{"namespace": {"policy": "read"}}
+#-- is the label missing?

@@ -1,0 +1,2 @@
+{"namespace": {"a": {"policy": "read"}, "a": {"policy": "write"}}}
+#-- a

@@ -1,0 +1,2 @@
+namespace "a" { capabilities = "read-job" }
+#-- capabilities must be a list of strings, not a string

@@ -1,0 +1,2 @@
+node { capabilities = ["read"] }
+#-- unknown key "capabilities"

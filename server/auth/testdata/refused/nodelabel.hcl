@@ -1,0 +1,2 @@
+node "x" { policy = "read" }
+#-- rule "node" takes no label

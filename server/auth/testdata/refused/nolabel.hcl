@@ -1,0 +1,4 @@
+namespace {
+  policy = "read"
+}
+#-- policy:1,1: rule "namespace" needs one label

@@ -1,0 +1,2 @@
+namespace "a" { policy = level }
+#-- policy:1,26: references are not evaluated here

@@ -1,0 +1,3 @@
+namespace "a" { policy = "read" }
+namespace "a" { policy = "write" }
+#-- policy:2,1: rule namespace "a" stands twice

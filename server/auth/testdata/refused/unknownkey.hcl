@@ -1,0 +1,2 @@
+namespace "a" { polcy = "read" }
+#-- unknown key "polcy"; did you mean "policy"?

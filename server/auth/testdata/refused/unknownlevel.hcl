@@ -1,0 +1,2 @@
+namespace "a" { policy = "admin" }
+#-- unknown policy "admin"

@@ -1,0 +1,2 @@
+namespcae "a" { policy = "read" }
+#-- did you mean "namespace"?
