@@ -2,6 +2,9 @@ module github.com/seraihq/serai
 
 go 1.26.8
 
+// Packages of npm may hold Go sources that are not ours.
+ignore ./ui/node_modules
+
 require (
 	github.com/aws/aws-sdk-go-v2 v1.39.0
 	github.com/coder/websocket v1.8.15

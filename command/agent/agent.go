@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"sync"
@@ -19,11 +20,13 @@ import (
 	"github.com/seraihq/serai/command/agent/config"
 	"github.com/seraihq/serai/command/agent/listen"
 	"github.com/seraihq/serai/command/agent/rest"
+	"github.com/seraihq/serai/command/agent/webui"
 	"github.com/seraihq/serai/internal/rpc"
 	"github.com/seraihq/serai/internal/telemetry"
 	"github.com/seraihq/serai/internal/tlsx"
 	"github.com/seraihq/serai/internal/version"
 	"github.com/seraihq/serai/server"
+	"github.com/seraihq/serai/ui"
 )
 
 // Options are the surroundings of Run.
@@ -305,9 +308,18 @@ func (a *Agent) Reload() error {
 	return nil
 }
 
+// webUI makes what answers /ui/.
+func (a *Agent) webUI() http.Handler {
+	c := a.cfg.UI
+	return webui.New(ui.Files(), webui.Options{
+		Enabled: c.Enabled, Label: c.Label.Text, LabelBackground: c.Label.BackgroundColor, LabelColor: c.Label.TextColor,
+	})
+}
+
 // handler makes the HTTP API with all that stands before it.
 func (a *Agent) handler() *rest.API {
 	c := rest.Config{
+		UI:     a.webUI(),
 		Client: a.client, Agent: a, Logs: a.logs.hub, Telemetry: a.telemetry,
 		Nodes:   &tlsx.Dialer{Keys: a.keys, Region: a.cfg.Region},
 		Headers: a.cfg.HTTPAPIResponseHeaders, MaxBody: a.cfg.Limits.HTTPMaxBodyBytes, Debug: a.cfg.EnableDebug, Logger: a.logger,

@@ -37,7 +37,7 @@ type Agent struct {
 	Plugins   map[string]Plugin `hcl:"plugin,label"` // by driver name
 	Telemetry Telemetry         `hcl:"telemetry"`
 	Limits    Limits            `hcl:"limits"`
-	UI        UI                `hcl:"ui" effect:"none"`
+	UI        UI                `hcl:"ui"`
 
 	HTTPAPIResponseHeaders map[string]string `hcl:"http_api_response_headers"`
 
@@ -113,7 +113,7 @@ type Limits struct {
 // UI configures the web UI and hints in the CLI.
 type UI struct {
 	Enabled      bool    `hcl:"enabled"`
-	ShowCLIHints bool    `hcl:"show_cli_hints"`
+	ShowCLIHints bool    `hcl:"show_cli_hints" effect:"none"`
 	Label        UILabel `hcl:"label"`
 }
 

@@ -81,6 +81,7 @@ type Config struct {
 	Agent     Agent
 	Nodes     *tlsx.Dialer // to the agents of nodes; nil: none is reached
 	Auth      Authorizer   // nil: access control is off
+	UI        http.Handler // answers /ui/; nil: nobody does
 	Logs      *monitor.Hub
 	Telemetry *telemetry.Telemetry
 	Headers   map[string]string // added to every response
@@ -121,6 +122,9 @@ func New(c Config) *API {
 		values: map[*api.Endpoint]valueHandler{}, streams: map[*api.Endpoint]streamHandler{},
 	}
 	a.Logger = c.Logger.With("component", "http")
+	if a.UI == nil {
+		a.UI = http.NotFoundHandler()
+	}
 	a.proxies = a.newProxies()
 	a.agentHandlers()
 	a.clientHandlers()

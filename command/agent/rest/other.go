@@ -3,6 +3,10 @@ package rest
 import (
 	"net/http"
 	"strings"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/api/openapi"
+	"github.com/seraihq/serai/internal/version"
 )
 
 // other answers what is not under /v1/.
@@ -16,10 +20,7 @@ func (a *API) other(w http.ResponseWriter, r *http.Request) {
 		}
 		http.Redirect(w, r, target, http.StatusTemporaryRedirect)
 	case path == "/ui" || strings.HasPrefix(path, "/ui/"):
-		h := w.Header()
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-		_, _ = w.Write([]byte(noUI))
+		a.UI.ServeHTTP(w, r)
 	case path == "/.well-known/jwks.json":
 		a.keys(w, r)
 	case strings.HasPrefix(path, "/debug/pprof/"):
@@ -28,23 +29,6 @@ func (a *API) other(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 	}
 }
-
-// noUI is shown where the web UI will be.
-const noUI = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>serai</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem; }
-code { background: #8882; padding: .1em .3em; border-radius: 3px; }
-</style>
-<h1>serai</h1>
-<p>This agent works, but the web UI is not part of this binary yet.</p>
-<p>Use the command line, <code>serai status</code>, or the HTTP API under <code>/v1/</code>, for example
-<a href="/v1/jobs?pretty">/v1/jobs</a>, <a href="/v1/nodes?pretty">/v1/nodes</a> and
-<a href="/v1/agent/health?pretty">/v1/agent/health</a>.</p>
-</html>
-`
 
 // unbuilt lists the paths of Nomad's API that are not answered yet, by their
 // beginnings, and what each belongs to.
@@ -97,6 +81,12 @@ func unbuiltBehind(path string) string {
 
 // unknown answers a path that is not in the table.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request, path string) {
+	if path == "/v1/openapi.json" {
+		if err := writeValue(w, r, openapi.New(api.Endpoints, version.String())); err != nil {
+			a.fail(w, r, err)
+		}
+		return
+	}
 	if path == "/v1/operator/license" {
 		w.WriteHeader(http.StatusNoContent)
 		return
