@@ -1,5 +1,77 @@
 // Generated from the endpoint table by `go test ./api/openapi -update`. Do not edit.
 
+export interface ACLPolicy {
+  Name: string;
+  Description: string;
+  Rules: string;
+  JobACL: JobACL | null;
+  Hash: string | null;
+  CreateIndex: number;
+  ModifyIndex: number;
+}
+
+export interface ACLPolicyListStub {
+  Name: string;
+  Description: string;
+  JobACL: JobACL | null;
+  Hash: string | null;
+  CreateIndex: number;
+  ModifyIndex: number;
+}
+
+export interface ACLRole {
+  ID: string;
+  Name: string;
+  Description: string;
+  Policies: ACLRolePolicyLink[] | null;
+  Hash: string | null;
+  CreateIndex: number;
+  ModifyIndex: number;
+}
+
+export interface ACLRolePolicyLink {
+  Name: string;
+}
+
+export interface ACLToken {
+  AccessorID: string;
+  SecretID: string;
+  Name: string;
+  Type: string;
+  Policies: string[] | null;
+  Roles: ACLTokenRoleLink[] | null;
+  Global: boolean;
+  Hash: string | null;
+  CreateTime: string;
+  ExpirationTime?: string | null;
+  ExpirationTTL?: number;
+  CreateIndex: number;
+  ModifyIndex: number;
+}
+
+export interface ACLTokenListStub {
+  AccessorID: string;
+  Name: string;
+  Type: string;
+  Policies: string[] | null;
+  Roles: ACLTokenRoleLink[] | null;
+  Global: boolean;
+  Hash: string | null;
+  CreateTime: string;
+  ExpirationTime?: string | null;
+  CreateIndex: number;
+  ModifyIndex: number;
+}
+
+export interface ACLTokenRoleLink {
+  ID: string;
+  Name: string;
+}
+
+export interface ACLTokenSecret {
+  ACLToken: ACLToken | null;
+}
+
 export interface Action {
   Name: string;
   Command: string;
@@ -16,6 +88,12 @@ export interface Affinity {
 export interface AgentHealthResponse {
   client?: HealthState | null;
   server?: HealthState | null;
+}
+
+export interface AgentJoinResponse {
+  num_joined: number;
+  error: string;
+  warning: string;
 }
 
 export interface AgentMember {
@@ -217,6 +295,36 @@ export interface Attribute {
   String?: string | null;
   Bool?: boolean | null;
   Unit: string;
+}
+
+export interface AutopilotConfiguration {
+  CleanupDeadServers: boolean;
+  LastContactThreshold: number;
+  MaxTrailingLogs: number;
+  MinQuorum: number;
+  ServerStabilizationTime: number;
+  EnableRedundancyZones: boolean;
+  DisableUpgradeMigration: boolean;
+  EnableCustomUpgrades: boolean;
+  CreateIndex: number;
+  ModifyIndex: number;
+}
+
+export interface AutopilotHealth {
+  Healthy: boolean;
+  FailureTolerance: number;
+  OptimisticFailureTolerance?: number;
+  Servers: ServerHealth[] | null;
+  Leader: string;
+  Voters: string[] | null;
+  ReadReplicas?: string[] | null;
+  RedundancyZones?: Record<string, AutopilotZone> | null;
+}
+
+export interface AutopilotZone {
+  Servers: string[] | null;
+  Voters: string[] | null;
+  FailureTolerance: number;
 }
 
 export interface CNIConfig {
@@ -733,6 +841,13 @@ export interface Job {
   JobModifyIndex: number;
 }
 
+export interface JobACL {
+  Namespace: string;
+  JobID: string;
+  Group: string;
+  Task: string;
+}
+
 export interface JobAction {
   Name: string;
   Command: string;
@@ -962,6 +1077,13 @@ export interface JobsPlanTotals {
   Canary: number;
   Preempted: number;
   Unplaced: number;
+}
+
+export interface KeyringResponse {
+  Messages: Record<string, string> | null;
+  Keys: Record<string, number> | null;
+  PrimaryKeys: Record<string, number> | null;
+  NumNodes: number;
 }
 
 export interface LogConfig {
@@ -1239,6 +1361,26 @@ export interface ObjectDiff {
   Objects: ObjectDiff[] | null;
 }
 
+export interface OneTimeToken {
+  OneTimeSecretID: string;
+  AccessorID: string;
+  ExpiresAt: string;
+  CreateIndex: number;
+  ModifyIndex: number;
+}
+
+export interface OneTimeTokenExchangeResponse {
+  Token: ACLTokenSecret;
+}
+
+export interface OneTimeTokenResponse {
+  OneTimeToken: OneTimeTokenSecret;
+}
+
+export interface OneTimeTokenSecret {
+  OneTimeToken: OneTimeToken | null;
+}
+
 export interface ParameterizedJobConfig {
   Payload: string;
   MetaRequired: string[] | null;
@@ -1450,6 +1592,21 @@ export interface Secret {
   Path: string;
   Config: Record<string, unknown> | null;
   Env: Record<string, string> | null;
+}
+
+export interface ServerHealth {
+  ID: string;
+  Name: string;
+  Address: string;
+  SerfStatus: string;
+  Version: string;
+  Leader: boolean;
+  LastContact: number;
+  LastTerm: number;
+  LastIndex: number;
+  Healthy: boolean;
+  Voter: boolean;
+  StableSince: string;
 }
 
 export interface ServerMembers {
@@ -1838,7 +1995,7 @@ export interface WorkloadIdentity {
 }
 
 export interface Operations {
-  "Jobs.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; meta?: boolean }; body: undefined; response: JobListStub[] };
+  "Jobs.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; meta?: boolean }; body: undefined; response: JobListStub[] };
   "Jobs.Register": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
     Job?: Job | null;
     Submission?: JobSubmission | null;
@@ -1854,14 +2011,14 @@ export interface Operations {
     Variables?: string;
     Canonicalize?: boolean;
   }; response: Job };
-  "Jobs.Statuses": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
+  "Jobs.Statuses": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
     Jobs?: NamespacedID[] | null;
     IncludeChildren?: boolean;
   }; response: JobStatus[] };
-  "Job.Validate": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
+  "Job.Validate": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
     Job?: Job | null;
   }; response: JobValidateResponse };
-  "Job.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Job };
+  "Job.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Job };
   "Job.Update": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
     Job?: Job | null;
     Submission?: JobSubmission | null;
@@ -1873,14 +2030,14 @@ export interface Operations {
     EvalPriority?: number;
   }; response: JobRegisterResponse };
   "Job.Deregister": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string; purge?: boolean; global?: boolean; eval_priority?: number; no_shutdown_delay?: boolean }; body: undefined; response: JobDeregisterResponse };
-  "Job.Versions": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; diffs?: boolean; diff_version?: string; diff_tag?: string }; body: undefined; response: JobVersionsResponse };
-  "Job.Submission": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; version?: number }; body: undefined; response: JobSubmission };
-  "Job.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; all?: boolean }; body: undefined; response: AllocationListStub[] };
-  "Job.Evaluations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Evaluation[] };
-  "Job.Deployments": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; all?: boolean }; body: undefined; response: Deployment[] };
-  "Job.Deployment": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Deployment };
-  "Job.Summary": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JobSummary };
-  "Job.Plan": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
+  "Job.Versions": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; diffs?: boolean; diff_version?: string; diff_tag?: string }; body: undefined; response: JobVersionsResponse };
+  "Job.Submission": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; version?: number }; body: undefined; response: JobSubmission };
+  "Job.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; all?: boolean }; body: undefined; response: AllocationListStub[] };
+  "Job.Evaluations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Evaluation[] };
+  "Job.Deployments": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; all?: boolean }; body: undefined; response: Deployment[] };
+  "Job.Deployment": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Deployment };
+  "Job.Summary": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JobSummary };
+  "Job.Plan": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
     Job?: Job | null;
     Diff?: boolean;
     PolicyOverride?: boolean;
@@ -1899,7 +2056,7 @@ export interface Operations {
     JobVersion?: number;
     Stable?: boolean;
   }; response: JobStableResponse };
-  "Job.ScaleStatus": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JobScaleStatus };
+  "Job.ScaleStatus": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JobScaleStatus };
   "Job.Scale": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
     Count?: number | null;
     Target?: Record<string, string> | null;
@@ -1909,9 +2066,9 @@ export interface Operations {
     PolicyOverride?: boolean;
     JobModifyIndex?: number;
   }; response: JobRegisterResponse };
-  "Job.Services": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ServiceRegistration[] };
-  "Job.Actions": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JobAction[] };
-  "Job.ActionRun": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; action?: string; allocID?: string; group?: string; task?: string; tty?: boolean; ws_handshake?: boolean }; body: undefined; response: Response };
+  "Job.Services": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ServiceRegistration[] };
+  "Job.Actions": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JobAction[] };
+  "Job.ActionRun": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; action?: string; allocID?: string; group?: string; task?: string; tty?: boolean; ws_handshake?: boolean }; body: undefined; response: Response };
   "Job.Tag": { path: { id: string; tag: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
     Version?: number;
     Latest?: boolean;
@@ -1927,27 +2084,27 @@ export interface Operations {
   }; response: JobDispatchResponse };
   "Job.DispatchPayload": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: Blob | string; response: JobDispatchResponse };
   "Job.PeriodicForce": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: JobPeriodicForceResponse };
-  "Job.Why": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JobWhy };
-  "Allocation.Why": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AllocWhy };
-  "Jobs.Plan": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
+  "Job.Why": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JobWhy };
+  "Allocation.Why": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AllocWhy };
+  "Jobs.Plan": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
     Jobs?: Job[] | null;
     Diff?: boolean;
     PolicyOverride?: boolean;
   }; response: JobsPlanResponse };
-  "Allocations.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; resources?: boolean; task_states?: boolean }; body: undefined; response: AllocationListStub[] };
-  "Allocation.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Allocation };
+  "Allocations.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; resources?: boolean; task_states?: boolean }; body: undefined; response: AllocationListStub[] };
+  "Allocation.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Allocation };
   "Allocation.Stop": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string; no_shutdown_delay?: boolean; reschedule?: boolean }; body: undefined; response: AllocationStopResponse };
-  "Evaluations.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; job?: string; status?: string }; body: undefined; response: Evaluation[] };
-  "Evaluations.Count": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; job?: string; status?: string }; body: undefined; response: CountResponse };
+  "Evaluations.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; job?: string; status?: string }; body: undefined; response: Evaluation[] };
+  "Evaluations.Count": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; job?: string; status?: string }; body: undefined; response: CountResponse };
   "Evaluations.Delete": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
     EvalIDs?: string[] | null;
     Filter?: string;
   }; response: CountResponse };
-  "Evaluation.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; related?: boolean }; body: undefined; response: Evaluation };
-  "Evaluation.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AllocationListStub[] };
-  "Nodes.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; resources?: boolean; os?: boolean }; body: undefined; response: NodeListStub[] };
-  "Node.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Node };
-  "Node.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Allocation[] };
+  "Evaluation.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; related?: boolean }; body: undefined; response: Evaluation };
+  "Evaluation.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AllocationListStub[] };
+  "Nodes.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; resources?: boolean; os?: boolean }; body: undefined; response: NodeListStub[] };
+  "Node.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Node };
+  "Node.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Allocation[] };
   "Node.Evaluate": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: NodeUpdateResponse };
   "Node.Eligibility": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
     NodeID?: string;
@@ -1960,16 +2117,16 @@ export interface Operations {
     Meta?: Record<string, string> | null;
   }; response: NodeUpdateResponse };
   "Node.Purge": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: NodeUpdateResponse };
-  "NodePools.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: NodePool[] };
+  "NodePools.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: NodePool[] };
   "NodePool.Upsert": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: NodePool; response: {} };
   "NodePool.Write": { path: { name: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: NodePool; response: {} };
-  "NodePool.Read": { path: { name: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: NodePool };
+  "NodePool.Read": { path: { name: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: NodePool };
   "NodePool.Delete": { path: { name: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
-  "NodePool.Nodes": { path: { name: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: NodeListStub[] };
-  "NodePool.Jobs": { path: { name: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JobListStub[] };
-  "Deployments.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Deployment[] };
-  "Deployment.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Deployment };
-  "Deployment.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AllocationListStub[] };
+  "NodePool.Nodes": { path: { name: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: NodeListStub[] };
+  "NodePool.Jobs": { path: { name: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JobListStub[] };
+  "Deployments.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Deployment[] };
+  "Deployment.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Deployment };
+  "Deployment.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AllocationListStub[] };
   "Deployment.Promote": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
     DeploymentID?: string;
     All?: boolean;
@@ -1990,42 +2147,85 @@ export interface Operations {
     HealthyAllocationIDs?: string[] | null;
     UnhealthyAllocationIDs?: string[] | null;
   }; response: DeploymentUpdateResponse };
-  "Namespaces.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Namespace[] };
+  "Namespaces.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Namespace[] };
   "Namespace.Upsert": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: Namespace; response: {} };
   "Namespace.Write": { path: { name: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: Namespace; response: {} };
-  "Namespace.Read": { path: { name: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Namespace };
+  "Namespace.Read": { path: { name: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Namespace };
   "Namespace.Delete": { path: { name: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
-  "ScalingPolicies.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; job?: string; type?: string }; body: undefined; response: ScalingPolicyListStub[] };
-  "ScalingPolicy.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ScalingPolicy };
-  "Search.Prefix": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
+  "ScalingPolicies.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; job?: string; type?: string }; body: undefined; response: ScalingPolicyListStub[] };
+  "ScalingPolicy.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ScalingPolicy };
+  "Search.Prefix": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
     Prefix?: string;
     Context?: string;
   }; response: SearchResponse };
-  "Search.Fuzzy": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
+  "Search.Fuzzy": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: {
     Text?: string;
     Context?: string;
   }; response: FuzzySearchResponse };
   "System.GC": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
   "System.ReconcileSummaries": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
-  "Operator.SchedulerConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: SchedulerConfigurationResponse };
+  "Operator.SchedulerConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: SchedulerConfigurationResponse };
   "Operator.SetSchedulerConfig": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; cas?: number }; body: SchedulerConfiguration; response: SchedulerSetConfigurationResponse };
-  "Operator.RaftConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: RaftConfiguration };
-  "Operator.SnapshotSave": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Response };
-  "Operator.SnapshotRestore": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: Response };
-  "Events.Stream": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; topic?: string[] }; body: undefined; response: Response };
-  "Status.Leader": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: string };
-  "Status.Peers": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: string[] };
-  "Regions.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: string[] };
-  "Agent.Self": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AgentSelfResponse };
-  "Agent.Members": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ServerMembers };
-  "Agent.Servers": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: string[] };
-  "Agent.Health": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; type?: string }; body: undefined; response: AgentHealthResponse };
-  "Agent.Monitor": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; log_level?: string; log_json?: boolean; node_id?: string; server_id?: string; plain?: boolean }; body: undefined; response: Response };
+  "Operator.RaftConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: RaftConfiguration };
+  "Operator.AutopilotConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AutopilotConfiguration };
+  "Operator.SetAutopilotConfig": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; cas?: number }; body: AutopilotConfiguration; response: boolean };
+  "Operator.AutopilotHealth": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AutopilotHealth };
+  "Operator.SnapshotSave": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Response };
+  "Operator.SnapshotRestore": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; force?: boolean }; body: undefined; response: Response };
+  "Events.Stream": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; topic?: string[] }; body: undefined; response: Response };
+  "ACL.Bootstrap": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
+    BootstrapSecret?: string;
+  }; response: ACLTokenSecret };
+  "ACLPolicies.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLPolicyListStub[] };
+  "ACLPolicy.Self": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLPolicyListStub[] };
+  "ACLPolicy.Read": { path: { name: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLPolicy };
+  "ACLPolicy.Write": { path: { name: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: ACLPolicy; response: {} };
+  "ACLPolicy.Delete": { path: { name: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
+  "ACLTokens.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; global?: boolean }; body: undefined; response: ACLTokenListStub[] };
+  "ACLToken.Create": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: ACLTokenSecret; response: ACLTokenSecret };
+  "ACLToken.Self": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLTokenSecret };
+  "ACLToken.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLTokenSecret };
+  "ACLToken.Update": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: ACLTokenSecret; response: ACLTokenSecret };
+  "ACLToken.Delete": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
+  "ACLToken.OneTime": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: OneTimeTokenResponse };
+  "ACLToken.OneTimeExchange": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
+    OneTimeSecretID?: string;
+  }; response: OneTimeTokenExchangeResponse };
+  "ACLRoles.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLRole[] };
+  "ACLRole.Create": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: ACLRole; response: ACLRole };
+  "ACLRole.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLRole };
+  "ACLRole.ReadByName": { path: { name: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLRole };
+  "ACLRole.Update": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: ACLRole; response: ACLRole };
+  "ACLRole.Delete": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
+  "Status.Leader": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: string };
+  "Status.Peers": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: string[] };
+  "Regions.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: string[] };
+  "Agent.Self": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AgentSelfResponse };
+  "Agent.Members": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ServerMembers };
+  "Agent.Servers": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: string[] };
+  "Agent.SetServers": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; address?: string[] }; body: undefined; response: {} };
+  "Agent.Join": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; address?: string[] }; body: undefined; response: AgentJoinResponse };
+  "Agent.ForceLeave": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; node?: string; prune?: boolean }; body: undefined; response: {} };
+  "Agent.KeyringList": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: KeyringResponse };
+  "Agent.KeyringInstall": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
+    Key?: string;
+  }; response: KeyringResponse };
+  "Agent.KeyringUse": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
+    Key?: string;
+  }; response: KeyringResponse };
+  "Agent.KeyringRemove": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
+    Key?: string;
+  }; response: KeyringResponse };
+  "Agent.KeyringDelete": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
+    Key?: string;
+  }; response: KeyringResponse };
+  "Agent.Health": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; type?: string }; body: undefined; response: AgentHealthResponse };
+  "Agent.Monitor": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; log_level?: string; log_json?: boolean; node_id?: string; server_id?: string; plain?: boolean }; body: undefined; response: Response };
   "Agent.Reload": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
-  "Metrics.Read": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; format?: string }; body: undefined; response: Response };
-  "Client.Stats": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; node_id?: string }; body: undefined; response: HostStats };
-  "Client.GC": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; node_id?: string }; body: undefined; response: {} };
-  "Client.MetaRead": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; node_id?: string }; body: undefined; response: NodeMetaResponse };
+  "Metrics.Read": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; format?: string }; body: undefined; response: Response };
+  "Client.Stats": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; node_id?: string }; body: undefined; response: HostStats };
+  "Client.GC": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; node_id?: string }; body: undefined; response: {} };
+  "Client.MetaRead": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; node_id?: string }; body: undefined; response: NodeMetaResponse };
   "Client.MetaApply": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
     NodeID?: string;
     Meta?: Record<string, string | null> | null;
@@ -2050,29 +2250,29 @@ export interface Operations {
   "Alloc.Restore": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
     Task?: string;
   }; response: {} };
-  "Alloc.Stats": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; task?: string }; body: undefined; response: AllocResourceUsage };
-  "Alloc.GC": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: {} };
-  "Alloc.Snapshot": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Response };
-  "Alloc.Exec": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; task?: string; command?: string; tty?: boolean; ws_handshake?: boolean }; body: undefined; response: Response };
-  "FS.List": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; path?: string }; body: undefined; response: AllocFileInfo[] };
-  "FS.Stat": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; path?: string }; body: undefined; response: AllocFileInfo };
-  "FS.Cat": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; path?: string }; body: undefined; response: Response };
-  "FS.ReadAt": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; path?: string; offset?: number; limit?: number }; body: undefined; response: Response };
-  "FS.Stream": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; path?: string; follow?: boolean; offset?: number; origin?: string; plain?: boolean }; body: undefined; response: Response };
-  "FS.Logs": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; task?: string; type?: string; follow?: boolean; offset?: number; origin?: string; plain?: boolean }; body: undefined; response: Response };
+  "Alloc.Stats": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; task?: string }; body: undefined; response: AllocResourceUsage };
+  "Alloc.GC": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: {} };
+  "Alloc.Snapshot": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Response };
+  "Alloc.Exec": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; task?: string; command?: string; tty?: boolean; ws_handshake?: boolean }; body: undefined; response: Response };
+  "FS.List": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; path?: string }; body: undefined; response: AllocFileInfo[] };
+  "FS.Stat": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; path?: string }; body: undefined; response: AllocFileInfo };
+  "FS.Cat": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; path?: string }; body: undefined; response: Response };
+  "FS.ReadAt": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; path?: string; offset?: number; limit?: number }; body: undefined; response: Response };
+  "FS.Stream": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; path?: string; follow?: boolean; offset?: number; origin?: string; plain?: boolean }; body: undefined; response: Response };
+  "FS.Logs": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; task?: string; type?: string; follow?: boolean; offset?: number; origin?: string; plain?: boolean }; body: undefined; response: Response };
 }
 
 export type OperationName = keyof Operations;
 
 export const operations: { readonly [K in OperationName]: readonly [method: string, path: string, capability: string] } = {
   "Jobs.List": ["GET", "/v1/jobs", "list-jobs"],
-  "Jobs.Register": ["PUT", "/v1/jobs", "submit-job"],
-  "Jobs.Parse": ["PUT", "/v1/jobs/parse", "parse-job"],
+  "Jobs.Register": ["PUT", "/v1/jobs", "submit-job | register-job"],
+  "Jobs.Parse": ["PUT", "/v1/jobs/parse", "parse-job | submit-job"],
   "Jobs.Statuses": ["PUT", "/v1/jobs/statuses", "read-job"],
   "Job.Validate": ["PUT", "/v1/validate/job", "read-job"],
   "Job.Read": ["GET", "/v1/job/{id}", "read-job"],
-  "Job.Update": ["PUT", "/v1/job/{id}", "submit-job"],
-  "Job.Deregister": ["DELETE", "/v1/job/{id}", "submit-job"],
+  "Job.Update": ["PUT", "/v1/job/{id}", "submit-job | register-job"],
+  "Job.Deregister": ["DELETE", "/v1/job/{id}", "submit-job | deregister-job | purge-job"],
   "Job.Versions": ["GET", "/v1/job/{id}/versions", "read-job"],
   "Job.Submission": ["GET", "/v1/job/{id}/submission", "read-job"],
   "Job.Allocations": ["GET", "/v1/job/{id}/allocations", "read-job"],
@@ -2080,23 +2280,23 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "Job.Deployments": ["GET", "/v1/job/{id}/deployments", "read-job"],
   "Job.Deployment": ["GET", "/v1/job/{id}/deployment", "read-job"],
   "Job.Summary": ["GET", "/v1/job/{id}/summary", "read-job"],
-  "Job.Plan": ["PUT", "/v1/job/{id}/plan", "submit-job"],
-  "Job.Evaluate": ["PUT", "/v1/job/{id}/evaluate", "submit-job"],
-  "Job.Revert": ["PUT", "/v1/job/{id}/revert", "submit-job"],
-  "Job.Stable": ["PUT", "/v1/job/{id}/stable", "submit-job"],
-  "Job.ScaleStatus": ["GET", "/v1/job/{id}/scale", "read-job-scaling"],
-  "Job.Scale": ["PUT", "/v1/job/{id}/scale", "scale-job"],
+  "Job.Plan": ["PUT", "/v1/job/{id}/plan", "submit-job | plan-job"],
+  "Job.Evaluate": ["PUT", "/v1/job/{id}/evaluate", "submit-job | evaluate-job"],
+  "Job.Revert": ["PUT", "/v1/job/{id}/revert", "submit-job | revert-job"],
+  "Job.Stable": ["PUT", "/v1/job/{id}/stable", "submit-job | stable-job"],
+  "Job.ScaleStatus": ["GET", "/v1/job/{id}/scale", "read-job-scaling | read-job"],
+  "Job.Scale": ["PUT", "/v1/job/{id}/scale", "scale-job | submit-job"],
   "Job.Services": ["GET", "/v1/job/{id}/services", "read-job"],
   "Job.Actions": ["GET", "/v1/job/{id}/actions", "read-job"],
   "Job.ActionRun": ["GET", "/v1/job/{id}/action", "alloc-exec"],
-  "Job.Tag": ["PUT", "/v1/job/{id}/versions/{tag}/tag", "submit-job"],
-  "Job.Untag": ["DELETE", "/v1/job/{id}/versions/{tag}/tag", "submit-job"],
+  "Job.Tag": ["PUT", "/v1/job/{id}/versions/{tag}/tag", "submit-job | tag-job-version"],
+  "Job.Untag": ["DELETE", "/v1/job/{id}/versions/{tag}/tag", "submit-job | tag-job-version"],
   "Job.Dispatch": ["PUT", "/v1/job/{id}/dispatch", "dispatch-job"],
   "Job.DispatchPayload": ["PUT", "/v1/job/{id}/dispatch/payload", "dispatch-job"],
-  "Job.PeriodicForce": ["PUT", "/v1/job/{id}/periodic/force", "submit-job"],
+  "Job.PeriodicForce": ["PUT", "/v1/job/{id}/periodic/force", "submit-job | dispatch-job | force-periodic-job"],
   "Job.Why": ["GET", "/v1/job/{id}/why", "read-job"],
   "Allocation.Why": ["GET", "/v1/allocation/{id}/why", "read-job"],
-  "Jobs.Plan": ["PUT", "/v1/jobs/plan", "submit-job"],
+  "Jobs.Plan": ["PUT", "/v1/jobs/plan", "submit-job | plan-job"],
   "Allocations.List": ["GET", "/v1/allocations", "read-job"],
   "Allocation.Read": ["GET", "/v1/allocation/{id}", "read-job"],
   "Allocation.Stop": ["PUT", "/v1/allocation/{id}/stop", "alloc-lifecycle"],
@@ -2112,44 +2312,75 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "Node.Eligibility": ["PUT", "/v1/node/{id}/eligibility", "node:write"],
   "Node.Drain": ["PUT", "/v1/node/{id}/drain", "node:write"],
   "Node.Purge": ["PUT", "/v1/node/{id}/purge", "node:write"],
-  "NodePools.List": ["GET", "/v1/node/pools", "node_pool:read"],
+  "NodePools.List": ["GET", "/v1/node/pools", "filter node_pool:read"],
   "NodePool.Upsert": ["PUT", "/v1/node/pools", "node_pool:write"],
   "NodePool.Write": ["PUT", "/v1/node/pool/{name}", "node_pool:write"],
   "NodePool.Read": ["GET", "/v1/node/pool/{name}", "node_pool:read"],
   "NodePool.Delete": ["DELETE", "/v1/node/pool/{name}", "node_pool:delete"],
-  "NodePool.Nodes": ["GET", "/v1/node/pool/{name}/nodes", "node:read"],
-  "NodePool.Jobs": ["GET", "/v1/node/pool/{name}/jobs", "list-jobs"],
+  "NodePool.Nodes": ["GET", "/v1/node/pool/{name}/nodes", "node:read & node_pool:read"],
+  "NodePool.Jobs": ["GET", "/v1/node/pool/{name}/jobs", "list-jobs & node_pool:read"],
   "Deployments.List": ["GET", "/v1/deployments", "read-job"],
   "Deployment.Read": ["GET", "/v1/deployment/{id}", "read-job"],
   "Deployment.Allocations": ["GET", "/v1/deployment/allocations/{id}", "read-job"],
-  "Deployment.Promote": ["PUT", "/v1/deployment/promote/{id}", "submit-job"],
-  "Deployment.Pause": ["PUT", "/v1/deployment/pause/{id}", "submit-job"],
-  "Deployment.Fail": ["PUT", "/v1/deployment/fail/{id}", "submit-job"],
-  "Deployment.Unblock": ["PUT", "/v1/deployment/unblock/{id}", "submit-job"],
-  "Deployment.AllocationHealth": ["PUT", "/v1/deployment/allocation-health/{id}", "submit-job"],
-  "Namespaces.List": ["GET", "/v1/namespaces", ""],
+  "Deployment.Promote": ["PUT", "/v1/deployment/promote/{id}", "submit-job | promote-deployment"],
+  "Deployment.Pause": ["PUT", "/v1/deployment/pause/{id}", "submit-job | pause-deployment"],
+  "Deployment.Fail": ["PUT", "/v1/deployment/fail/{id}", "submit-job | fail-deployment"],
+  "Deployment.Unblock": ["PUT", "/v1/deployment/unblock/{id}", "submit-job | unblock-deployment"],
+  "Deployment.AllocationHealth": ["PUT", "/v1/deployment/allocation-health/{id}", "submit-job | set-alloc-health-deployment"],
+  "Namespaces.List": ["GET", "/v1/namespaces", "filter"],
   "Namespace.Upsert": ["PUT", "/v1/namespace", "management"],
   "Namespace.Write": ["PUT", "/v1/namespace/{name}", "management"],
-  "Namespace.Read": ["GET", "/v1/namespace/{name}", ""],
+  "Namespace.Read": ["GET", "/v1/namespace/{name}", "any"],
   "Namespace.Delete": ["DELETE", "/v1/namespace/{name}", "management"],
-  "ScalingPolicies.List": ["GET", "/v1/scaling/policies", "list-scaling-policies"],
+  "ScalingPolicies.List": ["GET", "/v1/scaling/policies", "list-scaling-policies | read-job & list-jobs"],
   "ScalingPolicy.Read": ["GET", "/v1/scaling/policy/{id}", "read-scaling-policy"],
-  "Search.Prefix": ["PUT", "/v1/search", ""],
-  "Search.Fuzzy": ["PUT", "/v1/search/fuzzy", ""],
+  "Search.Prefix": ["PUT", "/v1/search", "filter"],
+  "Search.Fuzzy": ["PUT", "/v1/search/fuzzy", "filter"],
   "System.GC": ["PUT", "/v1/system/gc", "management"],
   "System.ReconcileSummaries": ["PUT", "/v1/system/reconcile/summaries", "management"],
   "Operator.SchedulerConfig": ["GET", "/v1/operator/scheduler/configuration", "operator:read"],
   "Operator.SetSchedulerConfig": ["PUT", "/v1/operator/scheduler/configuration", "operator:write"],
   "Operator.RaftConfig": ["GET", "/v1/operator/raft/configuration", "management"],
-  "Operator.SnapshotSave": ["GET", "/v1/operator/snapshot", "management"],
+  "Operator.AutopilotConfig": ["GET", "/v1/operator/autopilot/configuration", "operator:read"],
+  "Operator.SetAutopilotConfig": ["PUT", "/v1/operator/autopilot/configuration", "operator:write"],
+  "Operator.AutopilotHealth": ["GET", "/v1/operator/autopilot/health", "operator:read"],
+  "Operator.SnapshotSave": ["GET", "/v1/operator/snapshot", "operator:snapshot-save"],
   "Operator.SnapshotRestore": ["PUT", "/v1/operator/snapshot", "management"],
-  "Events.Stream": ["GET", "/v1/event/stream", "read-job"],
+  "Events.Stream": ["GET", "/v1/event/stream", "filter"],
+  "ACL.Bootstrap": ["PUT", "/v1/acl/bootstrap", ""],
+  "ACLPolicies.List": ["GET", "/v1/acl/policies", "token"],
+  "ACLPolicy.Self": ["GET", "/v1/acl/policy/self", "token"],
+  "ACLPolicy.Read": ["GET", "/v1/acl/policy/{name}", "token"],
+  "ACLPolicy.Write": ["PUT", "/v1/acl/policy/{name}", "management"],
+  "ACLPolicy.Delete": ["DELETE", "/v1/acl/policy/{name}", "management"],
+  "ACLTokens.List": ["GET", "/v1/acl/tokens", "management"],
+  "ACLToken.Create": ["PUT", "/v1/acl/token", "management"],
+  "ACLToken.Self": ["GET", "/v1/acl/token/self", "token"],
+  "ACLToken.Read": ["GET", "/v1/acl/token/{id}", "token"],
+  "ACLToken.Update": ["PUT", "/v1/acl/token/{id}", "management"],
+  "ACLToken.Delete": ["DELETE", "/v1/acl/token/{id}", "management"],
+  "ACLToken.OneTime": ["PUT", "/v1/acl/token/onetime", "token"],
+  "ACLToken.OneTimeExchange": ["PUT", "/v1/acl/token/onetime/exchange", ""],
+  "ACLRoles.List": ["GET", "/v1/acl/roles", "token"],
+  "ACLRole.Create": ["PUT", "/v1/acl/role", "management"],
+  "ACLRole.Read": ["GET", "/v1/acl/role/{id}", "token"],
+  "ACLRole.ReadByName": ["GET", "/v1/acl/role/name/{name}", "token"],
+  "ACLRole.Update": ["PUT", "/v1/acl/role/{id}", "management"],
+  "ACLRole.Delete": ["DELETE", "/v1/acl/role/{id}", "management"],
   "Status.Leader": ["GET", "/v1/status/leader", ""],
   "Status.Peers": ["GET", "/v1/status/peers", ""],
   "Regions.List": ["GET", "/v1/regions", ""],
   "Agent.Self": ["GET", "/v1/agent/self", "agent:read"],
   "Agent.Members": ["GET", "/v1/agent/members", "node:read"],
   "Agent.Servers": ["GET", "/v1/agent/servers", "agent:read"],
+  "Agent.SetServers": ["PUT", "/v1/agent/servers", "agent:write"],
+  "Agent.Join": ["PUT", "/v1/agent/join", "agent:write"],
+  "Agent.ForceLeave": ["PUT", "/v1/agent/force-leave", "agent:write"],
+  "Agent.KeyringList": ["GET", "/v1/agent/keyring/list", "agent:write"],
+  "Agent.KeyringInstall": ["PUT", "/v1/agent/keyring/install", "agent:write"],
+  "Agent.KeyringUse": ["PUT", "/v1/agent/keyring/use", "agent:write"],
+  "Agent.KeyringRemove": ["PUT", "/v1/agent/keyring/remove", "agent:write"],
+  "Agent.KeyringDelete": ["DELETE", "/v1/agent/keyring/remove", "agent:write"],
   "Agent.Health": ["GET", "/v1/agent/health", ""],
   "Agent.Monitor": ["GET", "/v1/agent/monitor", "agent:read"],
   "Agent.Reload": ["PUT", "/v1/agent/reload", "agent:write"],
@@ -2165,7 +2396,7 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "Alloc.Checkpoint": ["PUT", "/v1/client/allocation/{id}/checkpoint", "alloc-lifecycle"],
   "Alloc.Restore": ["PUT", "/v1/client/allocation/{id}/restore", "alloc-lifecycle"],
   "Alloc.Stats": ["GET", "/v1/client/allocation/{id}/stats", "read-job"],
-  "Alloc.GC": ["GET", "/v1/client/allocation/{id}/gc", "submit-job"],
+  "Alloc.GC": ["GET", "/v1/client/allocation/{id}/gc", "submit-job | gc-allocation"],
   "Alloc.Snapshot": ["GET", "/v1/client/allocation/{id}/snapshot", "read-fs"],
   "Alloc.Exec": ["GET", "/v1/client/allocation/{id}/exec", "alloc-exec"],
   "FS.List": ["GET", "/v1/client/fs/ls/{id}", "read-fs"],
@@ -2173,5 +2404,5 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "FS.Cat": ["GET", "/v1/client/fs/cat/{id}", "read-fs"],
   "FS.ReadAt": ["GET", "/v1/client/fs/readat/{id}", "read-fs"],
   "FS.Stream": ["GET", "/v1/client/fs/stream/{id}", "read-fs"],
-  "FS.Logs": ["GET", "/v1/client/fs/logs/{id}", "read-logs"],
+  "FS.Logs": ["GET", "/v1/client/fs/logs/{id}", "read-logs | read-fs"],
 };

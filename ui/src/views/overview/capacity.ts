@@ -1,0 +1,33 @@
+import type { AllocationListStub, NodeListStub } from "../../api/types.gen";
+
+/** CPU in MHz, memory and disk in MiB. */
+export interface Capacity {
+  cpu: number;
+  memory: number;
+  disk: number;
+}
+
+/** What nodes that are ready have for allocations. */
+export function promised(nodes: NodeListStub[]): Capacity {
+  const c: Capacity = { cpu: 0, memory: 0, disk: 0 };
+  for (const n of nodes) {
+    if (n.Status !== "ready") continue;
+    c.cpu += (n.NodeResources?.Cpu.CpuShares ?? 0) - (n.ReservedResources?.Cpu.CpuShares ?? 0);
+    c.memory += (n.NodeResources?.Memory.MemoryMB ?? 0) - (n.ReservedResources?.Memory.MemoryMB ?? 0);
+    c.disk += (n.NodeResources?.Disk.DiskMB ?? 0) - (n.ReservedResources?.Disk.DiskMB ?? 0);
+  }
+  return c;
+}
+
+/** What allocations have been given. */
+promised.used = (allocations: AllocationListStub[]): Capacity => {
+  const c: Capacity = { cpu: 0, memory: 0, disk: 0 };
+  for (const a of allocations) {
+    c.disk += a.AllocatedResources?.Shared.DiskMB ?? 0;
+    for (const t of Object.values(a.AllocatedResources?.Tasks ?? {})) {
+      c.cpu += t.Cpu.CpuShares;
+      c.memory += t.Memory.MemoryMB;
+    }
+  }
+  return c;
+};
