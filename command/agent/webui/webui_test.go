@@ -86,6 +86,9 @@ func TestPolicy(t *testing.T) {
 	if first.Body.String() == second.Body.String() {
 		t.Error("two answers have the same nonce")
 	}
+	if got := get(t, u, "GET", "/ui/assets/app-abc.js", "").Header().Get("Content-Security-Policy"); !strings.Contains(got, "connect-src 'self'") || strings.Contains(got, "unsafe") {
+		t.Errorf("a worker's script has the policy %s", got)
+	}
 	for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"} {
 		for _, path := range []string{"/ui/", "/ui/assets/app-abc.js"} {
 			if got := get(t, u, "GET", path, "").Header().Get(name); got != want {
