@@ -33,7 +33,9 @@ type Client struct {
 	id      store.Identity
 	store   *store.Store
 	drivers *driverset.Set
-	logs    *logs.Collector
+	// driverNews is closed when a driver has changed since the node was first described.
+	driverNews <-chan struct{}
+	logs       *logs.Collector
 	// templates renders those of all tasks.
 	templates *template.Service
 	users     *users.Pool

@@ -58,7 +58,8 @@ func (c *Client) firstNode() *api.Node {
 		c.logger.Warn("dynamic metadata is lost", "err", err)
 	}
 	n.Meta = merged(c.static, dynamic)
-	statuses, _ := c.drivers.Statuses()
+	statuses, news := c.drivers.Statuses()
+	c.driverNews = news
 	setDrivers(n, statuses)
 	return n
 }
@@ -107,16 +108,27 @@ func (c *Client) changeNode(change func(n *api.Node)) {
 	}
 }
 
-// driversLoop keeps the node's drivers up to date.
+const (
+	// driversQuiet is how long drivers must have had no news before they are told
+	// to the servers; driversWait is how long news wait at most.
+	driversQuiet = 500 * time.Millisecond
+	driversWait  = 3 * time.Second
+)
+
+// driversLoop keeps the node's drivers up to date. Those that take their time to
+// look at the node are told together, not each with a registration of its own.
 func (c *Client) driversLoop(ctx context.Context) {
-	for {
-		_, changed := c.drivers.Statuses()
+	for changed := c.driverNews; ; {
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return
 		}
-		statuses, _ := c.drivers.Statuses()
+		if !settle(ctx, func() <-chan struct{} { _, next := c.drivers.Statuses(); return next }) {
+			return
+		}
+		statuses, next := c.drivers.Statuses()
+		changed = next
 		c.changeNode(func(n *api.Node) {
 			for _, d := range n.Drivers {
 				for k := range d.Attributes {
@@ -125,6 +137,29 @@ func (c *Client) driversLoop(ctx context.Context) {
 			}
 			setDrivers(n, statuses)
 		})
+	}
+}
+
+// settle waits until nothing has changed for driversQuiet, or for driversWait; false
+// when ctx ends. next gives the channel that is closed by the next change.
+func settle(ctx context.Context, next func() <-chan struct{}) bool {
+	enough := time.NewTimer(driversWait)
+	defer enough.Stop()
+	for {
+		changed := next()
+		quiet := time.NewTimer(driversQuiet)
+		select {
+		case <-changed:
+			quiet.Stop()
+			continue
+		case <-quiet.C:
+		case <-enough.C:
+			quiet.Stop()
+		case <-ctx.Done():
+			quiet.Stop()
+			return false
+		}
+		return true
 	}
 }
 

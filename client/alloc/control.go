@@ -144,13 +144,12 @@ func (r *Runner) Signal(ctx context.Context, name, signal string) error {
 		if err != nil {
 			return err
 		}
-		id, _, running := t.Handle()
-		if !running {
-			continue
-		}
-		d, err := t.Driver(ctx)
+		id, d, err := t.Reach(ctx)
 		if err != nil {
 			return err
+		}
+		if id == "" {
+			continue
 		}
 		s, ok := drivers.SignalerOf(d)
 		if !ok {
@@ -174,11 +173,10 @@ func (r *Runner) Running(ctx context.Context, name string) (drivers.Driver, stri
 	if err != nil {
 		return nil, "", err
 	}
-	id, _, running := t.Handle()
-	if !running {
-		return nil, "", api.Errorf(api.ErrInvalid, "task %q of allocation %s does not run", name, r.id)
+	id, d, err := t.Reach(ctx)
+	if err == nil && id == "" {
+		err = api.Errorf(api.ErrInvalid, "task %q of allocation %s does not run", name, r.id)
 	}
-	d, err := t.Driver(ctx)
 	return d, id, err
 }
 

@@ -104,13 +104,28 @@ func (s *Set) candidates() map[string]string {
 	return out
 }
 
+// endStrays ends processes of an external driver that an earlier agent has started and was killed before it could write down. Built-in ones notice by
+// themselves.
+func (h *host) endStrays(opts plugin.Options) {
+	if h.set.cfg.Store == nil {
+		return
+	}
+	kept, err := h.set.cfg.Store.LoadDriver(h.name)
+	if err != nil {
+		return // which of them is known cannot be told
+	}
+	if ended := plugin.EndStrays(opts, kept); len(ended) > 0 {
+		h.logger.Warn("processes of the driver that an earlier agent did not write down were ended", "pids", ended)
+	}
+}
+
 // load starts an external driver and asks it who it is. The name by which its process is found again is that of the file.
 func (s *Set) load(ctx context.Context, file, path string) (*host, error) {
 	h := newHost(s, file)
 	h.external, h.path = true, path
-	h.launch = func(ctx context.Context) (backend, error) {
-		return h.start(ctx, plugin.Options{Name: file, Path: path, Args: s.cfg.Args[file], Dir: s.cfg.Dir, Logger: h.logger})
-	}
+	opts := plugin.Options{Name: file, Path: path, Args: s.cfg.Args[file], Dir: s.cfg.Dir, Logger: h.logger}
+	h.launch = func(ctx context.Context) (backend, error) { return h.start(ctx, opts) }
+	h.endStrays(opts)
 	b, err := h.acquire(ctx)
 	if err != nil {
 		return nil, err

@@ -22,9 +22,12 @@ func (r *Runner) kept() string { return Checkpoints + "/" + r.cfg.Task.Name }
 
 // Checkpoint writes the running task down. The one before is kept until that is done.
 func (r *Runner) Checkpoint(ctx context.Context) error {
-	id, _, running := r.Handle()
-	if !running {
-		return api.Errorf(api.ErrInvalid, "task %q does not run", r.cfg.Task.Name)
+	id, _, err := r.Reach(ctx)
+	if err == nil && id == "" {
+		err = api.Errorf(api.ErrInvalid, "task %q does not run", r.cfg.Task.Name)
+	}
+	if err != nil {
+		return err
 	}
 	c, err := r.checkpointer(ctx)
 	if err != nil {

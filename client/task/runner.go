@@ -68,7 +68,9 @@ type Runner struct {
 	handle  atomic.Pointer[drivers.TaskHandle]
 	results atomic.Pointer[map[string]steps.Result]
 	next    atomic.Pointer[change]
-	watched atomic.Bool // the driver has the running start, and tells of its end
+	watched atomic.Bool   // the driver has the running start, and tells of its end
+	known   chan struct{} // closed once the driver has what an earlier agent started, or that has ended
+	once    sync.Once     // closes known
 
 	writing sync.Mutex // held while the task's checkpoint is written or read
 
@@ -97,7 +99,7 @@ type change struct {
 
 // NewRunner makes a runner.
 func NewRunner(cfg Config) *Runner {
-	r := &Runner{cfg: cfg, box: mailbox.New[Event](), spec: cfg.Spec, alloc: cfg.Alloc, task: cfg.Task}
+	r := &Runner{cfg: cfg, box: mailbox.New[Event](), known: make(chan struct{}), spec: cfg.Spec, alloc: cfg.Alloc, task: cfg.Task}
 	var saved map[string]steps.Result
 	if cfg.Saved != nil {
 		r.record = *cfg.Saved
@@ -105,6 +107,8 @@ func NewRunner(cfg Config) *Runner {
 		r.handle.Store(cfg.Saved.Handle)
 		r.results.Store(&saved)
 		r.publish()
+	} else {
+		r.found()
 	}
 	r.seq = steps.NewSequence(cfg.Steps, saved)
 	done := make(chan struct{})
@@ -137,6 +141,27 @@ func (r *Runner) Handle() (id string, handle *drivers.TaskHandle, ok bool) {
 		return *p, r.handle.Load(), true
 	}
 	return "", nil, false
+}
+
+// Reach gives the running task's ID and its driver, once that knows the task:
+// after a restart of the agent it is found again first. An empty ID: it does not run.
+func (r *Runner) Reach(ctx context.Context) (id string, d drivers.Driver, err error) {
+	if _, _, running := r.Handle(); !running {
+		return "", nil, nil
+	}
+	wait, cancel := context.WithTimeout(ctx, recoverFor)
+	defer cancel()
+	select {
+	case <-r.known:
+	case <-wait.Done():
+		return "", nil, api.Errorf(api.ErrUnavailable, "task %q has not been found again since the agent's start: try again", r.cfg.Task.Name)
+	}
+	id, _, running := r.Handle()
+	if !running {
+		return "", nil, nil
+	}
+	d, err = r.Driver(ctx)
+	return id, d, err
 }
 
 // Results gives the results of the set-up steps, by name.
@@ -199,8 +224,11 @@ func (r *Runner) publish() {
 	default:
 		r.id.Store(nil)
 		r.watched.Store(false)
+		r.found()
 	}
 }
+
+func (r *Runner) found() { r.once.Do(func() { close(r.known) }) }
 
 // complete fills in what belongs to a record beside the state.
 func (r *Runner) complete() {
@@ -224,6 +252,7 @@ func (r *Runner) act(a Action) {
 		r.start()
 	case Watch:
 		r.watched.Store(true)
+		r.found()
 		r.async(r.watch(r.record.ID))
 	case Recover:
 		r.recover()

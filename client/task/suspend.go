@@ -11,11 +11,10 @@ import (
 // Suspend stops the running task from running, or with on unset lets it run on.
 // Its state tells, also after the agent has restarted; the driver keeps it so.
 func (r *Runner) Suspend(ctx context.Context, on bool) error {
-	id, _, running := r.Handle()
-	if !running {
-		return api.Errorf(api.ErrInvalid, "task %q does not run", r.cfg.Task.Name)
+	id, d, err := r.Reach(ctx)
+	if err == nil && id == "" {
+		err = api.Errorf(api.ErrInvalid, "task %q does not run", r.cfg.Task.Name)
 	}
-	d, err := r.Driver(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +38,8 @@ func keepsExits() bool {
 // runPrograms checks what holds for drivers that run programs.
 func runPrograms(t *testing.T, s Subject) {
 	t.Run("SignalDeath", func(t *testing.T) { testSignal(t, s) })
+	t.Run("Ignored", func(t *testing.T) { testIgnored(t, s) })
+	t.Run("PipeFull", func(t *testing.T) { testPipeFull(t, s) })
 	t.Run("NotFound", func(t *testing.T) { testNotFound(t, s) })
 	t.Run("Environment", func(t *testing.T) { testEnvironment(t, s) })
 	t.Run("LogsOverRestart", func(t *testing.T) { testLogs(t, s) })
@@ -103,6 +107,76 @@ func testEnvironment(t *testing.T, s Subject) {
 	eventually(t, "the environment", func() bool { return strings.Contains(strings.Join(j.output(), "\n"), "TASK_VARIABLE=from the job") })
 	if all := strings.Join(j.output(), "\n"); strings.Contains(all, "secret") || strings.Contains(all, "another") || strings.Contains(all, "PLUGIN_") {
 		t.Errorf("the agent's environment reached the task:\n%s", all)
+	}
+}
+
+// testIgnored: whoever started the agent may have let it ignore signals (nohup, a script's background); its tasks do not.
+func testIgnored(t *testing.T, s Subject) {
+	if s.Restart == nil {
+		t.Skip("there is no process that inherits it")
+	}
+	ignored := []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGTSTP, unix.SIGTTOU}
+	signal.Ignore(ignored...)
+	t.Cleanup(func() { signal.Reset(ignored...) })
+	d := s.New(t)
+	j := newJob(t, s, s.Script("grep SigIgn /proc/self/status"))
+	start(t, d, j)
+	wait(t, d, j.ID)
+	eventually(t, "the signals", func() bool { return len(j.output()) > 0 })
+	var mask uint64
+	if _, err := fmt.Sscanf(j.output()[0], "SigIgn: %x", &mask); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range ignored { // a shell may have its own
+		if n := int(s.(unix.Signal)); mask&(1<<(n-1)) != 0 {
+			t.Errorf("%v is ignored", s)
+		}
+	}
+}
+
+// testPipeFull: a task whose output nobody reads is held up by it, and nobody else is; it can be measured, told to end, and destroyed, and what it wrote
+// is there for a reader that comes late.
+func testPipeFull(t *testing.T, s Subject) {
+	d := s.New(t)
+	j := newJob(t, s, s.Script("trap 'exit 0' TERM; echo first line; i=0; while [ $i -lt 4000 ]; do echo 0123456789abcdef0123456789abcdef; i=$((i+1)); done; while :; do sleep 0.1; done"))
+	// A pipe of the test's own, without a reader.
+	if err := errors.Join(os.Remove(j.StdoutPath), unix.Mkfifo(j.StdoutPath, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	start(t, d, j)
+	late, err := os.OpenFile(j.StdoutPath, os.O_RDWR|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = late.Close() })
+	filled, looks := 0, 0
+	eventually(t, "a pipe that takes no more", func() bool {
+		n, err := unix.IoctlGetInt(int(late.Fd()), unix.TIOCINQ)
+		if looks++; err != nil || n == 0 || n != filled {
+			filled, looks = n, 0
+		}
+		return looks > 100
+	})
+	other := newJob(t, s, s.Script("echo beside it"))
+	start(t, d, other)
+	if r := wait(t, d, other.ID); !r.Successful() {
+		t.Errorf("a task beside it: %+v", r)
+	}
+	if st, err := d.Inspect(t.Context(), j.ID); err != nil || st.State != drivers.TaskRunning {
+		t.Errorf("%+v %v", st, err)
+	}
+	began := time.Now()
+	if err := d.Stop(t.Context(), j.ID, 500*time.Millisecond, "SIGTERM"); err != nil {
+		t.Error(err)
+	}
+	wait(t, d, j.ID)
+	// A driver whose output comes from somebody else may give a reader some time to come back.
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+	text := make([]byte, len("first line\n"))
+	if _, err := io.ReadFull(late, text); err != nil || string(text) != "first line\n" {
+		t.Errorf("a late reader sees %q %v", text, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/internal/signals"
 	"github.com/seraihq/serai/drivers/plugin/internal/wire/ability"
 	"github.com/seraihq/serai/drivers/plugin/internal/wire/base"
 	"github.com/seraihq/serai/drivers/plugin/internal/wire/driver"
@@ -53,6 +54,7 @@ func Main(args []string, make func(name string, logger *slog.Logger) drivers.Dri
 	// The first thread stays with this goroutine. Threads that have been in a container's namespaces are thrown away, which the first one cannot
 	// be, and /proc/self shows what the first one sees.
 	runtime.LockOSThread()
+	signals.Unignore()
 	// Standard error is the host's log file, which outlives the agent.
 	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("component", "driver", "driver", args[2])
 	d := make(args[2], logger)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/drivers/internal/process"
+	"github.com/seraihq/serai/drivers/internal/signals"
 )
 
 // maxLog is the size at which the log file of a host is set aside when the host is started again.
@@ -116,6 +117,7 @@ func startProcess(opts Options, sockets string, stdin, log *os.File) (*process.P
 		return nil, nil, err
 	}
 	defer both.Close()
+	signals.Unignore()
 	pidfd := -1
 	cmd := exec.Command(opts.Path, opts.Args...)
 	cmd.Dir = "/"
@@ -125,6 +127,7 @@ func startProcess(opts Options, sockets string, stdin, log *os.File) (*process.P
 		"PLUGIN_MIN_PORT=10000", "PLUGIN_MAX_PORT=25000",
 		"PLUGIN_UNIX_SOCKET_DIR="+sockets,
 		"TMPDIR="+sockets,
+		dirVariable+"="+opts.Dir,
 	)
 	cmd.Stdout, cmd.Stderr = both, log
 	if stdin != nil {

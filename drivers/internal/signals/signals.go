@@ -1,13 +1,44 @@
-// Package signals reads and writes the names of signals. It holds no state.
+// Package signals reads and writes the names of signals. It also sees to it that tasks ignore none that they do not want to.
 package signals
 
 import (
 	"fmt"
+	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
+
+// Unignore lets the processes that this one starts meet signals as if nobody had ever ignored them, while this one goes on to do nothing about them. Who
+// starts an agent by nohup, or from a script in the background, means the agent and not its tasks.
+func Unignore() { unignore() }
+
+var unignore = sync.OnceFunc(func() {
+	text, err := os.ReadFile("/proc/thread-self/status")
+	if err != nil {
+		return
+	}
+	var list []os.Signal
+	for line := range strings.Lines(string(text)) {
+		mask, ok := strings.CutPrefix(line, "SigIgn:")
+		if !ok {
+			continue
+		}
+		ignored, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+		for n := 1; err == nil && n <= 64; n++ {
+			if ignored&(1<<(n-1)) != 0 {
+				list = append(list, unix.Signal(n))
+			}
+		}
+	}
+	if len(list) > 0 {
+		// A handled signal has its default again in a program that is executed; an ignored one has not.
+		signal.Notify(make(chan os.Signal, 1), list...)
+	}
+})
 
 // Parse reads "SIGHUP", "hup" or "1"; an empty name is the one that stands in fallback.
 func Parse(name, fallback string) (unix.Signal, error) {
