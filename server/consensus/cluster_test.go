@@ -267,3 +267,33 @@ func TestRestoreReachesFollowers(t *testing.T) {
 		}
 	}
 }
+
+// TestStopBetweenSnapshotAndLog has a server stop after a snapshot was installed
+// and before its log was emptied.
+func TestStopBetweenSnapshotAndLog(t *testing.T) {
+	all := startCluster(t, 3)
+	leader := leaderOf(t, all...)
+	write(t, "before", all...)
+	sameState(t, "before", all...)
+	away := others(all, leader)[0]
+	away.stop(t)
+	rest := others(all, away)
+	for i := range 30 {
+		write(t, fmt.Sprint("n", i), rest...)
+	}
+	leader = leaderOf(t, rest...)
+	if err := leader.Compact(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(snapshotDir(away.cfg.Dir), os.DirFS(snapshotDir(leader.cfg.Dir))); err != nil {
+		t.Fatal(err)
+	}
+	back := startMember(t, away.cfg.ID, away.cfg.Dir, away.cfg.Address, nil)
+	if !hasNamespace(back.Raft, "n29") {
+		t.Fatal("the snapshot was not restored")
+	}
+	write(t, "after", rest...)
+	sameState(t, "after", append(rest, back)...)
+	back = back.restart(t)
+	sameState(t, "after", append(rest, back)...)
+}

@@ -53,9 +53,12 @@ func openSnapshots(cfg *Config, log *wal.Log, stable *stable) (stores, error) {
 	if err != nil {
 		return stores{}, fmt.Errorf("open snapshots: %w", err)
 	}
-	index, err := restoreNewest(cfg, snapshots)
+	index, term, err := restoreNewest(cfg, snapshots)
 	if err != nil {
 		return stores{}, err
+	}
+	if err := dropStale(log, index, term); err != nil {
+		return stores{}, fmt.Errorf("drop the log before the snapshot: %w", err)
 	}
 	if first := log.FirstIndex(); first > index+1 {
 		return stores{}, fmt.Errorf("%w: it starts at entry %d and the newest readable snapshot in %s ends at %d; put the missing snapshot back, or start this server empty and restore a saved snapshot",
@@ -79,26 +82,44 @@ func (c closers) Close() error {
 	return errors.Join(errs...)
 }
 
-// restoreNewest restores the newest snapshot and returns its index, 0 when
-// there is none.
-func restoreNewest(cfg *Config, snapshots raft.SnapshotStore) (uint64, error) {
+// dropStale empties a log that does not lead up to the snapshot: it ends before
+// the snapshot's last entry, or holds another entry in its place. That is left
+// when a server stops after the leader sent it a snapshot and before the log was
+// emptied; what comes next would not follow on it.
+func dropStale(log *wal.Log, index, term uint64) error {
+	first, last := log.FirstIndex(), log.LastIndex()
+	if index == 0 || last == 0 || first > index {
+		return nil
+	}
+	if last >= index {
+		var e wal.Entry
+		if err := log.Get(index, &e); err != nil || e.Term == term {
+			return err
+		}
+	}
+	return log.DeleteRange(first, last)
+}
+
+// restoreNewest restores the newest snapshot and returns the index and term of
+// its last entry, 0 when there is none.
+func restoreNewest(cfg *Config, snapshots raft.SnapshotStore) (index, term uint64, err error) {
 	list, err := snapshots.List()
 	if err != nil {
-		return 0, fmt.Errorf("list snapshots: %w", err)
+		return 0, 0, fmt.Errorf("list snapshots: %w", err)
 	}
 	if len(list) == 0 {
-		return 0, nil
+		return 0, 0, nil
 	}
 	place := filepath.Join(snapshotDir(cfg.Dir), list[0].ID)
 	_, source, err := snapshots.Open(list[0].ID)
 	if err != nil {
-		return 0, fmt.Errorf("snapshot %s: %w; move it away to fall back to the one before it, or start this server empty and restore a saved snapshot", place, err)
+		return 0, 0, fmt.Errorf("snapshot %s: %w; move it away to fall back to the one before it, or start this server empty and restore a saved snapshot", place, err)
 	}
 	defer source.Close()
 	if err := cfg.FSM.Store().Restore(source); err != nil {
-		return 0, fmt.Errorf("snapshot %s: %w", place, err)
+		return 0, 0, fmt.Errorf("snapshot %s: %w", place, err)
 	}
-	return list[0].Index, nil
+	return list[0].Index, list[0].Term, nil
 }
 
 // logStore gives Raft our log.
