@@ -54,6 +54,7 @@ type Client struct {
 	synced   sync.Once
 	register chan struct{} // asks for a registration
 	resync   chan struct{} // asks for a full sync
+	seen     uint64        // index of the newest message of the stream; syncLoop's
 	collect  chan struct{} // asks for a pass of the collector
 
 	mu     sync.Mutex // guards the fields below

@@ -143,15 +143,26 @@ func (c *Client) syncOnce(ctx context.Context, retry *backoff) error {
 	defer cancel(nil)
 	again := time.AfterFunc(resyncEvery, func() { cancel(errResync) })
 	defer again.Stop()
-	req := &api.NodeSyncRequest{NodeID: c.id.ID, SecretID: api.Sensitive(c.id.SecretID)}
+	req := &api.NodeSyncRequest{NodeID: c.id.ID, SecretID: api.Sensitive(c.id.SecretID), Index: c.newest()}
 	err := c.cfg.Server.Sync(ctx, req, func(m *api.NodeSync) error {
 		retry.reset()
 		c.contacted(0)
 		c.apply(m)
+		c.seen = m.Index
 		return nil
 	})
 	if cause := context.Cause(ctx); errors.Is(cause, errResync) {
 		return errResync
 	}
 	return err
+}
+
+// newest gives the index of the newest word from the servers that this node
+// acts on: another server must not take it back because it is behind.
+func (c *Client) newest() uint64 {
+	index := c.seen
+	for _, e := range c.entries() {
+		index = max(index, e.Alloc().AllocModifyIndex)
+	}
+	return index
 }

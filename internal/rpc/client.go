@@ -20,6 +20,9 @@ const (
 	// callTimeout is how long a call may take, from the first byte sent to the
 	// last received.
 	callTimeout = 30 * time.Second
+	// beginTimeout is how long a server may take to begin its answer before the
+	// next one is asked. It waits for an election itself.
+	beginTimeout = 10 * time.Second
 	// pingAfter is how long a connection is quiet before it is tested, and
 	// pingTimeout how long the answer may take.
 	pingAfter   = 10 * time.Second
@@ -204,7 +207,7 @@ func (c *Client) postTo(ctx context.Context, server, path string, body []byte) (
 		return nil, err
 	}
 	r.Header.Set("Content-Type", contentType)
-	resp, err := c.http.RoundTrip(r)
+	resp, err := c.begin(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: server %s: %w", api.ErrUnavailable, server, err)
 	}
@@ -213,6 +216,37 @@ func (c *Client) postTo(ctx context.Context, server, path string, body []byte) (
 		return nil, readError(resp)
 	}
 	return resp, nil
+}
+
+// begin sends a call, and gives it up when its answer does not begin in time: a
+// server that lost its power closes no connection.
+func (c *Client) begin(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	late := time.AfterFunc(beginTimeout, func() {
+		cancel(fmt.Errorf("no answer within %s", beginTimeout))
+	})
+	resp, err := c.http.RoundTrip(r.WithContext(ctx))
+	late.Stop()
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil && r.Context().Err() == nil {
+			err = cause
+		}
+		cancel(nil)
+		return nil, err
+	}
+	resp.Body = &ending{resp.Body, func() { cancel(nil) }}
+	return resp, nil
+}
+
+// ending is a body at whose end something is to be done.
+type ending struct {
+	io.ReadCloser
+	end func()
+}
+
+func (e *ending) Close() error {
+	defer e.end()
+	return e.ReadCloser.Close()
 }
 
 // RoundTrip sends a person's request to the servers in turn until one can be

@@ -288,6 +288,17 @@ func TestStopBetweenSnapshotAndLog(t *testing.T) {
 	if err := os.CopyFS(snapshotDir(away.cfg.Dir), os.DirFS(snapshotDir(leader.cfg.Dir))); err != nil {
 		t.Fatal(err)
 	}
+	cfg := config(away.cfg.Dir)
+	opened, err := openDisk(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last, _ := opened.logs.LastIndex(); last != 0 {
+		t.Errorf("the log ends at entry %d, before the snapshot", last)
+	}
+	if err := opened.closer.Close(); err != nil {
+		t.Fatal(err)
+	}
 	back := startMember(t, away.cfg.ID, away.cfg.Dir, away.cfg.Address, nil)
 	if !hasNamespace(back.Raft, "n29") {
 		t.Fatal("the snapshot was not restored")

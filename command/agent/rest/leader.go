@@ -3,12 +3,12 @@ package rest
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/tlsx"
 )
 
 // ofLeader are the operations of an agent that are about the whole cluster.
@@ -115,8 +115,7 @@ func repeatable(r *http.Request, err error) bool {
 	if r.Method == http.MethodGet && r.ContentLength == 0 {
 		return true
 	}
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	return errors.Is(err, tlsx.ErrUnreached)
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
