@@ -1,5 +1,7 @@
 package api
 
+import "time"
+
 // Algorithms of placement.
 const (
 	SchedulerBinpack = "binpack"
@@ -58,4 +60,24 @@ func DefaultSchedulerConfiguration() *SchedulerConfiguration {
 		SchedulerAlgorithm: SchedulerBinpack,
 		PreemptionConfig:   PreemptionConfig{SystemSchedulerEnabled: true},
 	}
+}
+
+// NodeBrake says whether silent nodes are given up: when too many fall silent at
+// once they are not, until they come back or an operator confirms.
+type NodeBrake struct {
+	Holds         bool       // nodes are held that would be given up
+	Since         *time.Time `json:",omitempty"`
+	Held          int        // how many
+	Nodes         []string   // IDs of the first 100 of them
+	GivenUp       int        // nodes given up shortly before, and not heard since
+	Percent       int        // of the nodes that may be given up at once; 0: there is no brake
+	ReleasedUntil *time.Time `json:",omitempty"` // an operator lets all be given up until then
+}
+
+// RaftPeerRequest names a server, by its ID or, where that is allowed, by its
+// address.
+type RaftPeerRequest struct {
+	WriteOptions
+	ID      string `query:"id" json:"-"`
+	Address string `query:"address" json:"-"`
 }

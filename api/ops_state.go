@@ -61,6 +61,10 @@ var (
 	AutopilotConfigWrite = write[AutopilotConfigRequest, bool]("Operator.SetAutopilotConfig", http.MethodPut, "/v1/operator/autopilot/configuration", "operator:write", NamespaceNone)
 	AutopilotHealthRead  = agent[ListRequest, *AutopilotHealth]("Operator.AutopilotHealth", http.MethodGet, "/v1/operator/autopilot/health", "operator:read")
 	RaftConfigRead       = agent[ListRequest, RaftConfiguration]("Operator.RaftConfig", http.MethodGet, "/v1/operator/raft/configuration", "management")
+	RaftPeerRemove       = agent[RaftPeerRequest, None]("Operator.RaftPeerRemove", http.MethodDelete, "/v1/operator/raft/peer", "management")
+	RaftTransfer         = agent[RaftPeerRequest, None]("Operator.RaftTransferLeadership", http.MethodPut, "/v1/operator/raft/transfer-leadership", "management")
+	NodeBrakeRead        = agent[ListRequest, NodeBrake]("Operator.NodeBrake", http.MethodGet, "/v1/operator/node-brake", "operator:read")
+	NodeBrakeRelease     = agent[WriteRequest, NodeBrake]("Operator.NodeBrakeRelease", http.MethodPut, "/v1/operator/node-brake/release", "operator:write")
 	SnapshotSave         = agent[ListRequest, Raw]("Operator.SnapshotSave", http.MethodGet, "/v1/operator/snapshot", "operator:snapshot-save")
 	SnapshotRestore      = agent[SnapshotRestoreRequest, Raw]("Operator.SnapshotRestore", http.MethodPut, "/v1/operator/snapshot", "management")
 

@@ -27,6 +27,7 @@ var Endpoints = []*Endpoint{
 	SearchPrefix.Endpoint, SearchFuzzy.Endpoint,
 	SystemGC.Endpoint, SystemReconcileSummaries.Endpoint,
 	SchedulerConfigRead.Endpoint, SchedulerConfigWrite.Endpoint, RaftConfigRead.Endpoint,
+	RaftPeerRemove.Endpoint, RaftTransfer.Endpoint, NodeBrakeRead.Endpoint, NodeBrakeRelease.Endpoint,
 	AutopilotConfigRead.Endpoint, AutopilotConfigWrite.Endpoint, AutopilotHealthRead.Endpoint,
 	SnapshotSave.Endpoint, SnapshotRestore.Endpoint, EventStream.Endpoint,
 

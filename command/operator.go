@@ -125,40 +125,6 @@ func schedulerSetConfig() *cli.Command {
 	}
 }
 
-func raftListPeers() *cli.Command {
-	var format cli.Format
-	return &cli.Command{
-		Name: "list-peers", Synopsis: "List the servers as Raft knows them", Usage: "[options]",
-		Define: func(f *cli.Flags) {
-			format.Define(f)
-			f.Ignore("stale", "")
-		},
-		Run: func(ctx context.Context, inv *cli.Invocation) error {
-			s, err := open(inv)
-			if err != nil {
-				return err
-			}
-			raft, err := call(ctx, s, api.RaftConfigRead, api.ListRequest{})
-			if err != nil {
-				return err
-			}
-			if format.Wanted() {
-				return format.Write(inv.Stdout, raft)
-			}
-			t := cli.NewTable("Node", "ID", "Address", "State", "Voter", "RaftProtocol")
-			for _, r := range raft.Servers {
-				state := "follower"
-				if r.Leader {
-					state = "leader"
-				}
-				t.Row(r.Node, r.ID, r.Address, state, fmt.Sprint(r.Voter), r.RaftProtocol)
-			}
-			t.Write(inv.Stdout, inv.Style)
-			return nil
-		},
-	}
-}
-
 func operatorMetrics() *cli.Command {
 	var (
 		format         cli.Format

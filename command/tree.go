@@ -58,7 +58,8 @@ func operatorGroup() *cli.Command {
 		operatorAPI(), operatorMetrics(),
 		group("scheduler", "Configure the scheduler", schedulerGetConfig(), schedulerSetConfig()),
 		group("snapshot", "Save and restore the servers' state", append([]*cli.Command{snapshotSave(), snapshotRestore(), snapshotInspect(), snapshotAgent()}, refused("redact", "state")...)...),
-		group("raft", "Look at Raft", append([]*cli.Command{raftListPeers()}, refused("info", "logs", "state", "remove-peer", "transfer-leadership", "migrate-backend")...)...),
+		group("raft", "Look at the servers of the cluster, and change them", append([]*cli.Command{raftListPeers(), raftRemovePeer(), raftTransfer(), raftInfo(), raftState(), raftRecover()}, refused("logs", "migrate-backend")...)...),
+		group("node-brake", "Look at the brake on giving up nodes, and release it", nodeBrakeStatus(), nodeBrakeRelease()),
 	}, refused("autopilot", "client-state", "debug", "gossip", "root", "utilization")...)...)
 }
 

@@ -45,6 +45,9 @@ func (s *Server) gauges() {
 		}
 	}
 	gauge(heartbeats, "heartbeat", "active")
+	brake := s.heartbeat.BrakeState()
+	gauge(brake.Held, "heartbeat", "brake_held")
+	gauge(map[bool]int{true: 1}[brake.Holds], "heartbeat", "brake")
 	summaries(v)
 }
 

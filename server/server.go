@@ -76,6 +76,7 @@ type Heartbeat struct {
 	Grace     time.Duration
 	Failover  time.Duration
 	MaxPerSec float64
+	Brake     heartbeat.Brake
 }
 
 // Server is one server. See the package comment.
@@ -137,7 +138,7 @@ func (s *Server) assemble() {
 	h := s.cfg.Heartbeat
 	s.heartbeat = heartbeat.New(heartbeat.Config{
 		Store: s.store, Log: log, Logger: component("heartbeat"),
-		MinTTL: h.MinTTL, Grace: h.Grace, Failover: h.Failover, MaxPerSec: h.MaxPerSec,
+		MinTTL: h.MinTTL, Grace: h.Grace, Failover: h.Failover, MaxPerSec: h.MaxPerSec, Brake: h.Brake,
 	})
 	s.collector = gc.New(s.store, log, s.cfg.GC, s.cfg.GCInterval, s.cfg.Logger)
 	s.events = events.New(s.store, s.cfg.EventBuffer)

@@ -17,6 +17,7 @@ import (
 	"github.com/seraihq/serai/server/backup"
 	"github.com/seraihq/serai/server/endpoint"
 	"github.com/seraihq/serai/server/gc"
+	"github.com/seraihq/serai/server/heartbeat"
 )
 
 // openServer opens the server as configured.
@@ -54,6 +55,7 @@ func (a *Agent) openServer() (*server.Server, error) {
 		GCInterval: c.JobGCInterval,
 		Heartbeat: server.Heartbeat{
 			MinTTL: c.MinHeartbeatTTL, Grace: c.HeartbeatGrace, Failover: c.FailoverHeartbeatTTL, MaxPerSec: c.MaxHeartbeatsPerSecond,
+			Brake: heartbeat.Brake{Share: float64(c.NodeDownBrake.Percent) / 100, Window: c.NodeDownBrake.Window, Least: c.NodeDownBrake.MinNodes},
 		},
 		ACL: server.ACL{
 			Enabled: a.cfg.ACL.Enabled,

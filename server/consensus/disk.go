@@ -16,9 +16,22 @@ import (
 // cachedEntries is how many of the newest entries are kept in memory.
 const cachedEntries = 512
 
-// openDisk opens and checks what a server keeps on disk, and restores the
-// newest snapshot.
+// openDisk opens and checks what a server keeps on disk, restores the newest
+// snapshot, and does what an operator has left word of.
 func openDisk(cfg *Config) (stores, error) {
+	s, err := openStores(cfg)
+	if err != nil {
+		return stores{}, err
+	}
+	if err := recoverPeers(cfg, s); err != nil {
+		return stores{}, errors.Join(err, s.closer.Close())
+	}
+	return s, nil
+}
+
+// openStores opens and checks what a server keeps on disk, and restores the
+// newest snapshot.
+func openStores(cfg *Config) (stores, error) {
 	if err := os.MkdirAll(snapshotDir(cfg.Dir), 0o700); err != nil {
 		return stores{}, err
 	}

@@ -27,6 +27,7 @@ type Config struct {
 	Grace     time.Duration // beyond the TTL before a node is down
 	Failover  time.Duration // what a new leader gives every node
 	MaxPerSec float64       // heartbeats of all nodes together
+	Brake     Brake
 }
 
 // Monitor watches nodes. See the package comment.
@@ -38,6 +39,7 @@ type Monitor struct {
 	deadline map[string]deadline // by node; nodes that are down have none
 	wake     time.Time           // no deadline is earlier
 	running  bool
+	brake    brake
 }
 
 // deadline is when a node is given up. Times are compared by the monotonic
@@ -51,7 +53,7 @@ type deadline struct {
 
 // New makes a monitor.
 func New(c Config) *Monitor {
-	return &Monitor{Config: c, changed: make(chan struct{}, 1), deadline: map[string]deadline{}}
+	return &Monitor{Config: c, changed: make(chan struct{}, 1), deadline: map[string]deadline{}, brake: newBrake()}
 }
 
 // Beat notes that a node lives, and says how soon the next heartbeat is due.
@@ -63,6 +65,7 @@ func (m *Monitor) Beat(nodeID string) time.Duration {
 		ttl = max(ttl, time.Duration(float64(len(m.deadline))/m.MaxPerSec*float64(time.Second)))
 	}
 	ttl += rand.N(ttl/2 + 1)
+	m.brake.heard(nodeID)
 	if m.running {
 		m.set(nodeID, deadline{at: time.Now().Add(ttl + m.Grace)})
 	}
@@ -97,6 +100,7 @@ func (m *Monitor) stop() {
 	defer m.mu.Unlock()
 	m.running = false
 	clear(m.deadline)
+	m.brake = newBrake()
 }
 
 func (m *Monitor) watch(ctx context.Context) error {
@@ -117,8 +121,8 @@ func (m *Monitor) watch(ctx context.Context) error {
 		case <-timer.C:
 		}
 		m.stalled(time.Now())
-		if late := m.late(time.Now()); len(late) > 0 {
-			m.expire(ctx, late)
+		if late := m.late(time.Now()); len(late) > 0 || m.holding() {
+			m.expire(ctx, m.restrain(m.Store.View(), late, time.Now()))
 		}
 		timer.Reset(m.sleep())
 	}

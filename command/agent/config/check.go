@@ -183,6 +183,11 @@ func (v *checker) checkServer() {
 	v.within("server.job_tracked_versions", s.JobTrackedVersions, 1, 1000)
 	v.within("server.event_buffer_size", s.EventBufferSize, 0, 1_000_000)
 	v.checkSnapshot()
+	v.within("server.node_down_brake.percent", s.NodeDownBrake.Percent, 0, 100)
+	v.within("server.node_down_brake.min_nodes", s.NodeDownBrake.MinNodes, 1, 1_000_000)
+	if s.NodeDownBrake.Window < time.Second {
+		v.add("server.node_down_brake.window", "server.node_down_brake.window must be at least 1s, but is %s; percent = 0 switches the brake off", s.NodeDownBrake.Window)
+	}
 	v.within("server.raft_multiplier", s.RaftMultiplier, 1, 10)
 	v.within("server.protocol_version", s.ProtocolVersion, 0, 1<<16)
 	v.within("server.raft_snapshot_threshold", s.RaftSnapshotThreshold, 1, 1<<40)

@@ -146,6 +146,9 @@ type Server struct {
 	// can take its place again; 0: nothing.
 	ProtocolVersion int `hcl:"protocol_version"`
 
+	// NodeDownBrake bounds how many nodes are given up at once.
+	NodeDownBrake NodeDownBrake `hcl:"node_down_brake"`
+
 	RaftMultiplier        int           `hcl:"raft_multiplier"` // stretches the time after which a leader is replaced
 	RaftSnapshotThreshold int           `hcl:"raft_snapshot_threshold"`
 	RaftSnapshotInterval  time.Duration `hcl:"raft_snapshot_interval" effect:"none"`
@@ -155,6 +158,14 @@ type Server struct {
 	DefaultSchedulerConfig SchedulerConfig `hcl:"default_scheduler_config"`
 	Search                 Search          `hcl:"search"`
 	ServerJoin             ServerJoin      `hcl:"server_join" effect:"refused"`
+}
+
+// NodeDownBrake stops nodes from being given up when more than Percent of them,
+// and at least MinNodes, fall silent within Window. It is serai's own.
+type NodeDownBrake struct {
+	Percent  int           `hcl:"percent"` // 0: no brake
+	Window   time.Duration `hcl:"window"`
+	MinNodes int           `hcl:"min_nodes"`
 }
 
 // SchedulerConfig is what a new cluster starts with.

@@ -56,6 +56,7 @@ func defaultServer() Server {
 		JobChildrenMax: 1000,
 		HeartbeatGrace: 10 * time.Second, MinHeartbeatTTL: 10 * time.Second,
 		MaxHeartbeatsPerSecond: 50, FailoverHeartbeatTTL: 5 * time.Minute,
+		NodeDownBrake:      NodeDownBrake{Percent: 40, Window: time.Minute, MinNodes: 10},
 		JobDefaultPriority: 50, JobMaxPriority: 100, JobMaxCount: 50000,
 		JobMaxSourceSize: 1 << 20, JobTrackedVersions: 6,
 		EnableEventBroker: true, EventBufferSize: 100,

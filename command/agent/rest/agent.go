@@ -61,6 +61,7 @@ func (a *API) agentHandlers() {
 	value(a, api.AgentReload, func(context.Context, *api.WriteRequest) (api.None, error) {
 		return api.None{}, a.Agent.Reload()
 	})
+	a.operatorHandlers()
 	value(a, api.RaftConfigRead, func(context.Context, *api.ListRequest) (api.RaftConfiguration, error) {
 		if err := a.needServer(); err != nil {
 			return api.RaftConfiguration{}, err

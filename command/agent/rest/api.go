@@ -37,6 +37,7 @@ type Server interface {
 	Peers() []string
 	Members() api.ServerMembers
 	RaftConfiguration() (api.RaftConfiguration, error)
+	Operator
 	// SaveSnapshot writes the whole state: the leader's, or, stale, this server's.
 	SaveSnapshot(ctx context.Context, w io.Writer, stale bool) error
 	// RestoreSnapshot replaces the whole state, or leaves it as it is. foreign
@@ -53,6 +54,14 @@ type Server interface {
 	// MigrateToken gives the token by which the node of an allocation hands its
 	// disk out, to the node whose own token this is.
 	MigrateToken(token api.Sensitive, allocID string) (api.Sensitive, error)
+}
+
+// Operator is what operators do to the servers. It is for the leader.
+type Operator interface {
+	RemovePeer(ctx context.Context, id string) error
+	TransferLeadership(ctx context.Context, id, address string) error
+	NodeBrake() api.NodeBrake
+	ReleaseNodeBrake()
 }
 
 // Servers are other agents that have a server, for an agent that has none.

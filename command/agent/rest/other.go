@@ -48,7 +48,6 @@ var unbuilt = []struct{ prefix, what string }{
 	{"/v1/agent/host", "host facts"},
 	{"/v1/agent/schedulers", "scheduler workers (serai has one planner instead)"},
 	{"/v1/agent/monitor/export", "export of host logs"},
-	{"/v1/operator/raft/", "changing the Raft configuration"},
 	{"/v1/operator/autopilot/", "autopilot"},
 	{"/v1/operator/keyring", "root keys"},
 	{"/v1/operator/upgrade-check/", "upgrade checks"},
