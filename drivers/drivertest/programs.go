@@ -51,6 +51,7 @@ func runPrograms(t *testing.T, s Subject) {
 	t.Run("ExecCancel", func(t *testing.T) { testExecCancel(t, s) })
 	t.Run("Cores", func(t *testing.T) { testCores(t, s) })
 	t.Run("Mounts", func(t *testing.T) { testMounts(t, s) })
+	t.Run("Propagation", func(t *testing.T) { testPropagation(t, s) })
 	t.Run("Percentages", func(t *testing.T) { testPercentages(t, s) })
 	t.Run("Parallel", func(t *testing.T) { testParallel(t, s) })
 }

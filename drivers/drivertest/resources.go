@@ -73,6 +73,56 @@ echo in >/local/link/mounted/file; echo end`))
 	}
 }
 
+// testPropagation: what the host mounts later in a volume reaches tasks that ask for it, and only those; what a task has never reaches the host.
+func testPropagation(t *testing.T, s Subject) {
+	d := s.New(t)
+	if !d.Info().Abilities.Mounts || os.Geteuid() != 0 {
+		t.Skip("this driver mounts nothing")
+	}
+	for mode, want := range map[string]string{"host-to-task": "late", "bidirectional": "late", "private": "early", "": "early"} {
+		host, late := openDir(t), openDir(t)
+		sub := filepath.Join(host, "sub")
+		mountHere(t, host, host)
+		if err := unix.Mount("", host, "", unix.MS_SHARED, ""); err != nil {
+			t.Fatal(err)
+		}
+		for dir, text := range map[string]string{sub: "early\n", late: "late\n"} {
+			_ = os.Mkdir(dir, 0o755)
+			_ = os.Chmod(dir, 0o755)
+			if err := os.WriteFile(filepath.Join(dir, "f"), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j := newJob(t, s, s.Script("echo ready; while [ ! -e /data/go ]; do sleep 0.02; done; cat /data/sub/f; echo end"))
+		j.Mounts = []drivers.Mount{{HostPath: host, TaskPath: "/data", Propagation: mode}}
+		start(t, d, j)
+		eventually(t, "the task to run", func() bool { return slices.Contains(j.output(), "ready") })
+		mountHere(t, late, sub)
+		if err := os.WriteFile(filepath.Join(host, "go"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "its end", func() bool { return slices.Contains(j.output(), "end") })
+		if got := strings.Join(j.output(), " "); got != "ready "+want+" end" {
+			t.Errorf("%q: %q, want %s", mode, got, want)
+		}
+		if err := unix.Unmount(sub, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+		if table, _ := os.ReadFile("/proc/self/mountinfo"); strings.Contains(string(table), j.AllocDir) {
+			t.Errorf("%q: the task's mounts have reached the host", mode)
+		}
+	}
+}
+
+// mountHere mounts a directory at another one until the test ends.
+func mountHere(t *testing.T, source, target string) {
+	t.Helper()
+	if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(target, unix.MNT_DETACH) })
+}
+
 // openDir is a directory that tasks of any user can reach and write to.
 func openDir(t *testing.T) string {
 	t.Helper()
