@@ -80,7 +80,8 @@ func (b *beats) run(ctx context.Context) error {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	defer b.end()
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(beatsEvery)
+	timer.Stop()
 	defer timer.Stop()
 	for {
 		select {
