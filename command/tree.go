@@ -22,7 +22,7 @@ func root() *cli.Command {
 			namespaceRead("inspect", "Show a namespace as JSON", true), namespaceApply(), namespaceDelete()),
 		group("server", "Look at the servers", append([]*cli.Command{serverMembers()}, refused("join", "force-leave")...)...),
 		group("scaling", "Look at scaling", group("policy", "Look at scaling policies", scalingPolicyList(), scalingPolicyInfo())),
-		operatorGroup(), tlsGroup(),
+		operatorGroup(), aclGroup(), tlsGroup(),
 		group("system", "Act on the whole cluster", systemGC(), group("reconcile", "Bring derived state up to date", systemReconcileSummaries())),
 		group("config", "Check configuration", configValidate()),
 		agentCommand(), agentInfo(), doctorCommand(), status(), monitor(), ui(), simCommand(), versionCommand(), completion(), format(),

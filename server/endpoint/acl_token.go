@@ -58,8 +58,8 @@ func (r *Read) withRoleNames(t *api.ACLToken) api.ACLTokenSecret {
 	return api.ACLTokenSecret{ACLToken: &out}
 }
 
-// aclTokenNew makes a token. Accessor and secret are made here, unless both are
-// given for a client token.
+// aclTokenNew makes a token, with its accessor and its secret where none are
+// given.
 func (e *Endpoints) aclTokenNew(w *Write, given *api.ACLToken) (api.ACLTokenSecret, error) {
 	none := api.ACLTokenSecret{}
 	t := &api.ACLToken{
@@ -69,12 +69,16 @@ func (e *Endpoints) aclTokenNew(w *Write, given *api.ACLToken) (api.ACLTokenSecr
 	switch {
 	case t.AccessorID == "" && t.SecretID == "":
 		t.AccessorID, t.SecretID = trigger.NewID(), api.Sensitive(trigger.NewID())
-	case t.AccessorID == "" || t.SecretID == "":
-		return none, api.Errorf(api.ErrInvalid, "a token with an accessor or a secret of your own needs both")
+	case t.AccessorID == "":
+		return none, api.Errorf(api.ErrInvalid, "a token with a secret of your own needs an accessor of your own")
+	case t.SecretID == "":
+		t.SecretID = api.Sensitive(trigger.NewID())
+	}
+	switch {
 	case !isUUID(t.AccessorID) || !isUUID(t.SecretID.Reveal()):
 		return none, api.Errorf(api.ErrInvalid, "the accessor and the secret of a token must be UUIDs")
-	case t.Type == api.TokenManagement:
-		return none, api.Errorf(api.ErrInvalid, "a management token cannot have an accessor or a secret of your own")
+	case given.SecretID != "" && t.Type == api.TokenManagement:
+		return none, api.Errorf(api.ErrInvalid, "a management token cannot have a secret of your own")
 	}
 	if err := w.grants(t, given); err != nil {
 		return none, err
