@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/command/cli"
@@ -82,7 +83,10 @@ func aclPolicyInfo() *cli.Command {
 			pairs.Add("CreateIndex", fmt.Sprint(p.CreateIndex))
 			pairs.Add("ModifyIndex", fmt.Sprint(p.ModifyIndex))
 			pairs.Write(inv.Stdout, inv.Style)
-			inv.Printf("\nRules\n\n%s", cli.Clean(p.Rules))
+			inv.Printf("\nRules\n")
+			for line := range strings.SplitSeq(strings.TrimRight(p.Rules, "\n"), "\n") {
+				inv.Printf("%s", cli.Clean(line))
+			}
 			return nil
 		},
 	}
