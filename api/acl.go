@@ -218,3 +218,12 @@ func hashOf(parts ...string) []byte {
 	}
 	return slices.Clip(h.Sum(nil))
 }
+
+// ACLGrants is what the token of a request may do: for those who offer only that.
+type ACLGrants struct {
+	Enabled    bool                // false: access control is off, and everybody may do everything
+	Management bool                // everything is allowed
+	Scopes     []string            // capabilities outside of namespaces: "node:read"
+	Namespaces map[string][]string // capabilities in the namespaces that there are; "*": those granted in every one
+	NodePools  map[string][]string // "read", "write", "delete", of the node pools that there are
+}

@@ -189,6 +189,7 @@ type NodeListStub struct {
 	Address               string
 	ID                    string
 	Attributes            map[string]string `json:",omitempty"`
+	Meta                  map[string]string `json:",omitempty"` // where it is asked for
 	Datacenter            string
 	Name                  string
 	NodeClass             string

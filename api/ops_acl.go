@@ -19,6 +19,7 @@ var (
 	ACLTokensList  = read[ACLTokensListRequest, []*ACLTokenListStub]("ACLTokens.List", "/v1/acl/tokens", "management", NamespaceNone)
 	ACLTokenCreate = write[ACLTokenCreateRequest, ACLTokenSecret]("ACLToken.Create", http.MethodPut, "/v1/acl/token", "management", NamespaceNone)
 	ACLTokenSelf   = read[ListRequest, ACLTokenSecret]("ACLToken.Self", "/v1/acl/token/self", "token", NamespaceNone)
+	ACLTokenGrants = read[ListRequest, *ACLGrants]("ACLToken.Grants", "/v1/acl/token/self/grants", "filter", NamespaceNone)
 	ACLTokenRead   = read[IDRequest, ACLTokenSecret]("ACLToken.Read", "/v1/acl/token/{id}", "token", NamespaceNone)
 	ACLTokenUpdate = write[ACLTokenUpdateRequest, ACLTokenSecret]("ACLToken.Update", http.MethodPut, "/v1/acl/token/{id}", "management", NamespaceNone)
 	ACLTokenDelete = write[IDWriteRequest, None]("ACLToken.Delete", http.MethodDelete, "/v1/acl/token/{id}", "management", NamespaceNone)

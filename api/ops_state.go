@@ -152,6 +152,7 @@ type NodesListRequest struct {
 	QueryOptions
 	Resources bool `query:"resources" json:"-"`
 	OS        bool `query:"os" json:"-"`
+	Meta      bool `query:"meta" json:"-"`
 }
 
 // NodeRequest asks for an action on a node.

@@ -32,7 +32,7 @@ var Endpoints = []*Endpoint{
 	SnapshotSave.Endpoint, SnapshotRestore.Endpoint, EventStream.Endpoint,
 
 	ACLBootstrap.Endpoint, ACLPoliciesList.Endpoint, ACLPolicySelf.Endpoint, ACLPolicyRead.Endpoint, ACLPolicyWrite.Endpoint, ACLPolicyDelete.Endpoint,
-	ACLTokensList.Endpoint, ACLTokenCreate.Endpoint, ACLTokenSelf.Endpoint, ACLTokenRead.Endpoint, ACLTokenUpdate.Endpoint, ACLTokenDelete.Endpoint,
+	ACLTokensList.Endpoint, ACLTokenCreate.Endpoint, ACLTokenSelf.Endpoint, ACLTokenGrants.Endpoint, ACLTokenRead.Endpoint, ACLTokenUpdate.Endpoint, ACLTokenDelete.Endpoint,
 	ACLOneTimeCreate.Endpoint, ACLOneTimeExchange.Endpoint,
 	ACLRolesList.Endpoint, ACLRoleCreate.Endpoint, ACLRoleRead.Endpoint, ACLRoleReadByName.Endpoint, ACLRoleUpdate.Endpoint, ACLRoleDelete.Endpoint,
 

@@ -21,6 +21,7 @@ func (e *Endpoints) aclTokens() {
 	aclRead(e, api.ACLTokenSelf, func(r *Read, _ *api.ListRequest) (api.ACLTokenSecret, error) {
 		return r.withRoleNames(r.token.Token), nil
 	})
+	read(e, api.ACLTokenGrants, e.aclGrants)
 	aclRead(e, api.ACLTokenRead, func(r *Read, req *api.IDRequest) (api.ACLTokenSecret, error) {
 		if !r.token.ACL.Management() && r.token.Token.AccessorID != req.ID {
 			return api.ACLTokenSecret{}, auth.Denied("a management token, or the token itself")

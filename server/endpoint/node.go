@@ -20,13 +20,13 @@ func nodesList(r *Read, req *api.NodesListRequest) ([]*api.NodeListStub, error) 
 		rows = r.NodesByPrefix(strings.ToLower(req.Prefix))
 	}
 	return page(r, &req.QueryOptions, byName(rows, nodeID, func(n *api.Node) *api.NodeListStub {
-		return nodeStub(n, req.Resources, req.OS)
+		return nodeStub(n, req.Resources, req.OS, req.Meta)
 	}))
 }
 
 func nodeID(n *api.Node) string { return n.ID }
 
-func nodeStub(n *api.Node, resources, os bool) *api.NodeListStub {
+func nodeStub(n *api.Node, resources, os, meta bool) *api.NodeListStub {
 	host, _, err := net.SplitHostPort(n.HTTPAddr)
 	if err != nil {
 		host = n.HTTPAddr
@@ -43,6 +43,9 @@ func nodeStub(n *api.Node, resources, os bool) *api.NodeListStub {
 	}
 	if os {
 		s.Attributes = map[string]string{"os.name": n.Attributes["os.name"]}
+	}
+	if meta {
+		s.Meta = n.Meta
 	}
 	return s
 }

@@ -35,7 +35,7 @@ func nodePoolNodes(r *Read, req *api.NameRequest) ([]*api.NodeListStub, error) {
 		return nil, err
 	}
 	return page(r, &req.QueryOptions, byName(r.NodesByPool(req.Name), nodeID, func(n *api.Node) *api.NodeListStub {
-		return nodeStub(n, false, false)
+		return nodeStub(n, false, false, false)
 	}))
 }
 

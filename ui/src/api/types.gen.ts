@@ -1,5 +1,13 @@
 // Generated from the endpoint table by `go test ./api/openapi -update`. Do not edit.
 
+export interface ACLGrants {
+  Enabled: boolean;
+  Management: boolean;
+  Scopes: string[] | null;
+  Namespaces: Record<string, string[] | null> | null;
+  NodePools: Record<string, string[] | null> | null;
+}
+
 export interface ACLPolicy {
   Name: string;
   Description: string;
@@ -1264,6 +1272,7 @@ export interface NodeListStub {
   Address: string;
   ID: string;
   Attributes?: Record<string, string> | null;
+  Meta?: Record<string, string> | null;
   Datacenter: string;
   Name: string;
   NodeClass: string;
@@ -2102,7 +2111,7 @@ export interface Operations {
   }; response: CountResponse };
   "Evaluation.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; related?: boolean }; body: undefined; response: Evaluation };
   "Evaluation.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AllocationListStub[] };
-  "Nodes.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; resources?: boolean; os?: boolean }; body: undefined; response: NodeListStub[] };
+  "Nodes.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; resources?: boolean; os?: boolean; meta?: boolean }; body: undefined; response: NodeListStub[] };
   "Node.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Node };
   "Node.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Allocation[] };
   "Node.Evaluate": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: NodeUpdateResponse };
@@ -2184,6 +2193,7 @@ export interface Operations {
   "ACLTokens.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; global?: boolean }; body: undefined; response: ACLTokenListStub[] };
   "ACLToken.Create": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: ACLTokenSecret; response: ACLTokenSecret };
   "ACLToken.Self": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLTokenSecret };
+  "ACLToken.Grants": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLGrants };
   "ACLToken.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: ACLTokenSecret };
   "ACLToken.Update": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: ACLTokenSecret; response: ACLTokenSecret };
   "ACLToken.Delete": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
@@ -2356,6 +2366,7 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "ACLTokens.List": ["GET", "/v1/acl/tokens", "management"],
   "ACLToken.Create": ["PUT", "/v1/acl/token", "management"],
   "ACLToken.Self": ["GET", "/v1/acl/token/self", "token"],
+  "ACLToken.Grants": ["GET", "/v1/acl/token/self/grants", "filter"],
   "ACLToken.Read": ["GET", "/v1/acl/token/{id}", "token"],
   "ACLToken.Update": ["PUT", "/v1/acl/token/{id}", "management"],
   "ACLToken.Delete": ["DELETE", "/v1/acl/token/{id}", "management"],
