@@ -59,9 +59,10 @@ func TestDisconnectedNode(t *testing.T) {
 		}
 		return live == 1 && len(list) == 2, fmt.Sprint(list)
 	})
-	if a := c.stub(t, id, first.ID); a.ClientStatus != api.AllocClientRunning || !alive(task) {
-		t.Errorf("the first one has the better score and is %s, desired %s: %s", a.ClientStatus, a.DesiredStatus, a.DesiredDescription)
-	}
+	eventually(t, "the first one, which has the better score, is the one that stays", func() (bool, string) {
+		a := c.stub(t, id, first.ID)
+		return a.ClientStatus == api.AllocClientRunning && alive(task), fmt.Sprintf("%s, desired %s: %s", a.ClientStatus, a.DesiredStatus, a.DesiredDescription)
+	})
 }
 
 func (c *cluster) nodeIs(t *testing.T, id, status string) {
