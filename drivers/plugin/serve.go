@@ -21,7 +21,10 @@ import (
 
 // Serve offers d to the process that started this one, and returns when that asks it to end. It must be called early in main; a process
 // that was not started as a plugin is told so and ends with status 1.
-func Serve(d drivers.Driver) { serve(d, newLinger(d)) }
+func Serve(d drivers.Driver) {
+	signals.Unignore()
+	serve(d, newLinger(d))
+}
 
 func serve(d drivers.Driver, l *linger) {
 	goplugin.Serve(&goplugin.ServeConfig{
