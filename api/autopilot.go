@@ -71,6 +71,13 @@ type AutopilotConfigRequest struct {
 	Config *AutopilotConfiguration `body:"" json:"-"`
 }
 
+// AutopilotHealthRequest asks for the health of the servers. The answer has the
+// status 429 when they are not healthy, unless Always is set.
+type AutopilotHealthRequest struct {
+	QueryOptions
+	Always bool `query:"always" json:"-"`
+}
+
 // AutopilotHealth is the health of the servers as the leader sees it.
 type AutopilotHealth struct {
 	Healthy                    bool
@@ -139,3 +146,12 @@ type ServerStatus struct {
 	Claimed      bool   // the claim is granted
 	Refusal      string // why not
 }
+
+// States of a server, as gossip and autopilot see them.
+const (
+	ServerAlive   = "alive"
+	ServerLeaving = "leaving"
+	ServerLeft    = "left"
+	ServerFailed  = "failed"
+	ServerUnknown = "none" // Raft has it and gossip does not
+)

@@ -12,6 +12,7 @@ type NodeRegisterRequest struct {
 type NodeRegisterResponse struct {
 	HeartbeatTTL Duration // the next heartbeat must arrive within it
 	Index        uint64
+	Servers      []string // RPC addresses of the servers, host:port; empty: as before
 }
 
 // NodeHeartbeatRequest says that a node lives, and what state it is in.

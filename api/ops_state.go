@@ -59,7 +59,7 @@ var (
 	SchedulerConfigWrite = write[SchedulerConfigRequest, SchedulerSetConfigurationResponse]("Operator.SetSchedulerConfig", http.MethodPut, "/v1/operator/scheduler/configuration", "operator:write", NamespaceNone)
 	AutopilotConfigRead  = read[ListRequest, *AutopilotConfiguration]("Operator.AutopilotConfig", "/v1/operator/autopilot/configuration", "operator:read", NamespaceNone)
 	AutopilotConfigWrite = write[AutopilotConfigRequest, bool]("Operator.SetAutopilotConfig", http.MethodPut, "/v1/operator/autopilot/configuration", "operator:write", NamespaceNone)
-	AutopilotHealthRead  = agent[ListRequest, *AutopilotHealth]("Operator.AutopilotHealth", http.MethodGet, "/v1/operator/autopilot/health", "operator:read")
+	AutopilotHealthRead  = agent[AutopilotHealthRequest, *AutopilotHealth]("Operator.AutopilotHealth", http.MethodGet, "/v1/operator/autopilot/health", "operator:read")
 	RaftConfigRead       = agent[ListRequest, RaftConfiguration]("Operator.RaftConfig", http.MethodGet, "/v1/operator/raft/configuration", "management")
 	RaftPeerRemove       = agent[RaftPeerRequest, None]("Operator.RaftPeerRemove", http.MethodDelete, "/v1/operator/raft/peer", "management")
 	RaftTransfer         = agent[RaftPeerRequest, None]("Operator.RaftTransferLeadership", http.MethodPut, "/v1/operator/raft/transfer-leadership", "management")

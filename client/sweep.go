@@ -14,7 +14,6 @@ import (
 
 	"github.com/seraihq/serai/client/steps"
 	"github.com/seraihq/serai/client/store"
-	"github.com/seraihq/serai/drivers/builtin"
 	"github.com/seraihq/serai/drivers/plugin"
 	"github.com/seraihq/serai/internal/cgroup"
 )
@@ -41,7 +40,6 @@ func Sweep(stateDir, allocDir string, logger *slog.Logger) error {
 	}
 	all := errors.Join(sweepNetworks(stateDir, logger), endHosts(stateDir, logger))
 	if len(ids) > 0 {
-		builtin.Sweep(ids, logger)
 		removeGroups(ids)
 	}
 	for _, id := range ids {

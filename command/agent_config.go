@@ -60,15 +60,18 @@ func (a *agentFlags) define(f *cli.Flags) {
 	a.flip(f, "log-json", "Log lines in JSON.", func(c *config.Agent, on bool) { c.LogJSON = on })
 	a.flip(f, "log-include-location", "Log lines with the place in the source.", func(c *config.Agent, on bool) { c.LogIncludeLocation = on })
 	f.Group("Server options")
-	a.number(f, "bootstrap-expect", "<n>", "Number of servers to wait for. Only 1 is built.", func(c *config.Agent) *int { return &c.Server.BootstrapExpect })
-	a.set(f, "encrypt", "<key>", "Gossip key. Not built: refused.", func(c *config.Agent, v string) error { c.Server.Encrypt = secret(v); return nil })
-	a.list(f, "join", "<address>", "Servers to join. Not built: refused.", func(c *config.Agent) *[]string { return &c.Server.ServerJoin.StartJoin })
-	a.list(f, "retry-join", "<address>", "Servers to join, again and again. Not built: refused.", func(c *config.Agent) *[]string { return &c.Server.ServerJoin.RetryJoin })
+	a.number(f, "bootstrap-expect", "<n>", "Number of servers that make up a new cluster together.", func(c *config.Agent) *int { return &c.Server.BootstrapExpect })
+	a.set(f, "encrypt", "<key>", "Gossip key, of `serai operator gossip keyring generate`.", func(c *config.Agent, v string) error { c.Server.Encrypt = secret(v); return nil })
+	a.list(f, "join", "<address>", "Servers to join once; without one the agent ends.", func(c *config.Agent) *[]string { return &c.Server.ServerJoin.StartJoin })
+	a.list(f, "retry-join", "<address>", "Servers to join, again and again.", func(c *config.Agent) *[]string { return &c.Server.ServerJoin.RetryJoin })
 	a.number(f, "retry-max", "<n>", "How often to try to join.", func(c *config.Agent) *int { return &c.Server.ServerJoin.RetryMax })
 	a.set(f, "retry-interval", "<duration>", "How long to wait between tries.", func(c *config.Agent, v string) (err error) {
 		c.Server.ServerJoin.RetryInterval, err = time.ParseDuration(v)
 		return err
 	})
+	a.text(f, "redundancy-zone", "<zone>", "Zone of the server: one server of each votes, where zones are enabled.", func(c *config.Agent) *string { return &c.Server.RedundancyZone })
+	a.flip(f, "non-voting-server", "A server that replicates the state and never votes.", func(c *config.Agent, on bool) { c.Server.NonVotingServer = on })
+	a.flip(f, "rejoin", "A server that left goes back to those that it knew.", func(c *config.Agent, on bool) { c.Server.RejoinAfterLeave = on })
 	f.Group("Client options")
 	a.text(f, "state-dir", "<path>", "Folder for the client's state.", func(c *config.Agent) *string { return &c.Client.StateDir })
 	a.text(f, "alloc-dir", "<path>", "Folder for allocations.", func(c *config.Agent) *string { return &c.Client.AllocDir })
@@ -87,7 +90,7 @@ func (a *agentFlags) define(f *cli.Flags) {
 
 // ignored accepts the flags of Nomad's agent that have no effect here.
 func (a *agentFlags) ignored(f *cli.Flags) {
-	for _, name := range []string{"rejoin", "eventlog", "dev-connect", "dev-consul", "dev-vault", "consul-auto-advertise", "consul-checks-use-advertise", "consul-client-auto-join", "consul-server-auto-join", "consul-share-ssl", "consul-ssl", "consul-verify-ssl", "vault-enabled", "vault-allow-unauthenticated"} {
+	for _, name := range []string{"eventlog", "dev-connect", "dev-consul", "dev-vault", "consul-auto-advertise", "consul-checks-use-advertise", "consul-client-auto-join", "consul-server-auto-join", "consul-share-ssl", "consul-ssl", "consul-verify-ssl", "vault-enabled", "vault-allow-unauthenticated"} {
 		f.Ignore(name, "")
 	}
 	for _, name := range []string{"raft-protocol", "host-volumes-dir", "host-volume-plugin-dir", "client-intro-token", "eventlog-level", "consul-address", "consul-auth", "consul-ca-file", "consul-cert-file", "consul-key-file", "consul-client-http-check-name", "consul-client-service-name", "consul-server-service-name", "consul-token", "vault-address", "vault-ca-file", "vault-ca-path", "vault-cert-file", "vault-key-file", "vault-create-from-role", "vault-tls-server-name", "vault-tls-skip-verify", "vault-token"} {

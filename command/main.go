@@ -18,6 +18,7 @@ const Name = "serai"
 func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return Run(ctx, args, os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 }
 

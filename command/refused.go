@@ -15,5 +15,5 @@ func refused(names ...string) []*cli.Command {
 // notBuilt lists the commands at the top that are refused with all below them.
 var notBuilt = []string{
 	"check", "client-config", "debug", "license", "login", "plugin", "quota",
-	"recommendation", "sentinel", "server-force-leave", "server-join", "service", "setup", "var", "volume",
+	"recommendation", "sentinel", "service", "setup", "var", "volume",
 }

@@ -1,8 +1,10 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/command/cli"
@@ -48,11 +50,18 @@ func serverMembers() *cli.Command {
 			if err != nil {
 				leader = ""
 			}
-			t := cli.NewTable("Name", "Address", "Port", "Status", "Leader", "Raft Version", "Build", "Datacenter", "Region")
+			head := []string{"Name", "Address", "Port", "Status", "Leader", "Raft Version", "Build", "Datacenter", "Region"}
+			if verbose {
+				head = append(head, "ID", "RPC", "Vote", "Zone", "Cluster")
+			}
+			t := cli.NewTable(head...)
 			for _, m := range members.Members {
-				rpc := fmt.Sprintf("%s:%s", m.Addr, m.Tags["port"])
-				isLeader := leader != "" && (rpc == leader || fmt.Sprintf("%s:%d", m.Addr, m.Port) == leader || m.Tags["leader"] == "true" || len(members.Members) == 1)
-				t.Row(m.Name, m.Addr, fmt.Sprint(m.Port), inv.Style.Status(m.Status), fmt.Sprint(isLeader), m.Tags["raft_vsn"], m.Tags["build"], m.Tags["dc"], m.Tags["region"])
+				rpc := net.JoinHostPort(cmp.Or(m.Tags["rpc_addr"], m.Addr), m.Tags["port"])
+				row := []string{m.Name, m.Addr, fmt.Sprint(m.Port), inv.Style.Status(m.Status), fmt.Sprint(leader != "" && rpc == leader && m.Status == "alive"), m.Tags["raft_vsn"], m.Tags["build"], m.Tags["dc"], m.Tags["region"]}
+				if verbose {
+					row = append(row, m.Tags["id"], rpc, fmt.Sprint(m.Tags["nonvoter"] == ""), cmp.Or(m.Tags["zone"], "<none>"), cmp.Or(m.Tags["cluster"], "<none>"))
+				}
+				t.Row(row...)
 			}
 			t.Write(inv.Stdout, inv.Style)
 			if leader == "" {

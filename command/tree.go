@@ -20,7 +20,7 @@ func root() *cli.Command {
 		nodeGroup(),
 		group("namespace", "Separate jobs of different owners", namespaceList(), namespaceRead("status", "Show a namespace", false),
 			namespaceRead("inspect", "Show a namespace as JSON", true), namespaceApply(), namespaceDelete()),
-		group("server", "Look at the servers", append([]*cli.Command{serverMembers()}, refused("join", "force-leave")...)...),
+		group("server", "Look at the servers", serverMembers(), serverJoin(), serverForceLeave()),
 		group("scaling", "Look at scaling", group("policy", "Look at scaling policies", scalingPolicyList(), scalingPolicyInfo())),
 		operatorGroup(), aclGroup(), tlsGroup(),
 		group("system", "Act on the whole cluster", systemGC(), group("reconcile", "Bring derived state up to date", systemReconcileSummaries())),
@@ -58,9 +58,10 @@ func operatorGroup() *cli.Command {
 		operatorAPI(), operatorMetrics(),
 		group("scheduler", "Configure the scheduler", schedulerGetConfig(), schedulerSetConfig()),
 		group("snapshot", "Save and restore the servers' state", append([]*cli.Command{snapshotSave(), snapshotRestore(), snapshotInspect(), snapshotAgent()}, refused("redact", "state")...)...),
+		autopilotGroup(), gossipGroup(),
 		group("raft", "Look at the servers of the cluster, and change them", append([]*cli.Command{raftListPeers(), raftRemovePeer(), raftTransfer(), raftInfo(), raftState(), raftRecover()}, refused("logs", "migrate-backend")...)...),
 		group("node-brake", "Look at the brake on giving up nodes, and release it", nodeBrakeStatus(), nodeBrakeRelease()),
-	}, refused("autopilot", "client-state", "debug", "gossip", "root", "utilization")...)...)
+	}, refused("client-state", "debug", "root", "utilization")...)...)
 }
 
 // shortcuts are the commands at the top that stand for others. The first line
@@ -76,7 +77,7 @@ func shortcuts() []*cli.Command {
 		c.Synopsis = "Short for \"" + parent + c.Name + "\""
 	}
 	for name, c := range map[string]*cli.Command{
-		"alloc-status": allocStatus(), "eval-status": evalStatus(), "node-status": nodeStatus(), "node-drain": nodeDrain(), "server-members": serverMembers(),
+		"alloc-status": allocStatus(), "eval-status": evalStatus(), "node-status": nodeStatus(), "node-drain": nodeDrain(), "server-members": serverMembers(), "server-join": serverJoin(), "server-force-leave": serverForceLeave(),
 	} {
 		c.Name, c.Hidden = name, true
 		list = append(list, c)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -127,10 +128,12 @@ func (s *Server) RaftConfiguration() (api.RaftConfiguration, error) {
 	if err != nil {
 		return api.RaftConfiguration{}, err
 	}
+	names := map[string]string{s.cfg.ID: s.memberName()}
+	for _, m := range s.known() {
+		names[m.ID] = m.Name
+	}
 	for _, x := range c.Servers {
-		if x.ID == s.cfg.ID {
-			x.Node = s.memberName()
-		}
+		x.Node = cmp.Or(names[x.ID], x.Node)
 	}
 	return *c, nil
 }
@@ -141,12 +144,22 @@ func (s *Server) memberName() string { return s.cfg.Name + "." + s.cfg.Region }
 func (s *Server) Members() api.ServerMembers {
 	return api.ServerMembers{
 		ServerName: s.cfg.Name, ServerRegion: s.cfg.Region, ServerDC: s.cfg.Datacenter,
-		Members: []*api.AgentMember{s.Member()},
+		Members: s.members(),
 	}
+}
+
+func (s *Server) members() []*api.AgentMember {
+	if s.gossip != nil {
+		return s.gossip.Members()
+	}
+	return []*api.AgentMember{s.Member()}
 }
 
 // Member describes this server.
 func (s *Server) Member() *api.AgentMember {
+	if s.gossip != nil {
+		return s.gossip.Self()
+	}
 	host, portText, _ := net.SplitHostPort(s.cfg.Address)
 	port, _ := strconv.ParseUint(portText, 10, 16)
 	return &api.AgentMember{

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/server/auth"
+	"github.com/seraihq/serai/server/autopilot"
 	"github.com/seraihq/serai/server/backup"
 	"github.com/seraihq/serai/server/broker"
 	"github.com/seraihq/serai/server/consensus"
@@ -22,6 +24,7 @@ import (
 	"github.com/seraihq/serai/server/events"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/gc"
+	"github.com/seraihq/serai/server/gossip"
 	"github.com/seraihq/serai/server/heartbeat"
 	"github.com/seraihq/serai/server/node"
 	"github.com/seraihq/serai/server/periodic"
@@ -60,6 +63,8 @@ type Config struct {
 	// be told who the servers are, or to be taken in.
 	Bootstrap      bool
 	RaftMultiplier int
+	// Membership is how it finds the others; nil: it does not.
+	Membership *Membership
 
 	ACL ACL
 }
@@ -90,7 +95,10 @@ type Server struct {
 	broker    *broker.Broker
 	heartbeat *heartbeat.Monitor
 	collector *gc.Collector
-	tokens    *auth.Resolver // nil: access control is off
+	tokens    *auth.Resolver                 // nil: access control is off
+	gossip    *gossip.Gossip                 // nil: none
+	pilot     atomic.Pointer[autopilot.Loop] // nil: this server does not lead
+	word      promise
 
 	key      ed25519.PublicKey
 	standing *standing
@@ -125,6 +133,9 @@ func Open(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.assemble()
+	if err := s.openGossip(); err != nil {
+		return nil, errors.Join(err, s.raft.Close())
+	}
 	return s, nil
 }
 
@@ -182,6 +193,8 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.measure(ctx) })
 	g.Go(func() error { return s.watchContact(ctx) })
 	g.Go(func() error { return s.becomeReady(ctx) })
+	g.Go(func() error { return s.followMembers(ctx) })
+	g.Go(func() error { return s.joinOthers(ctx) })
 	g.Go(func() error {
 		select {
 		case err := <-s.fatal:
@@ -198,7 +211,13 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // Close stops the log. What was acknowledged stays.
-func (s *Server) Close() error { return s.raft.Close() }
+func (s *Server) Close() error {
+	var err error
+	if s.gossip != nil {
+		err = s.gossip.Close()
+	}
+	return errors.Join(err, s.raft.Close())
+}
 
 // lead does the leader's work until ctx ends.
 func (s *Server) lead(ctx context.Context) error {
@@ -219,6 +238,7 @@ func (s *Server) lead(ctx context.Context) error {
 	g.Go(func() error { return s.heartbeat.Run(ctx) })
 	g.Go(func() error { return s.collector.Run(ctx) })
 	g.Go(func() error { return s.followProtocol(ctx) })
+	g.Go(func() error { return s.lookAfterServers(ctx) })
 	if s.cfg.Backup.Target != nil {
 		g.Go(func() error { return s.backUp(ctx) })
 	}
@@ -245,6 +265,11 @@ func (s *Server) found(ctx context.Context) error {
 	if c := s.cfg.SchedulerConfig; c != nil && *c != *api.DefaultSchedulerConfiguration() {
 		if _, err := s.raft.Do(ctx, &fsm.SchedulerConfigSet{Config: c}); err != nil {
 			return fmt.Errorf("store the default scheduler configuration: %w", err)
+		}
+	}
+	if m := s.cfg.Membership; m != nil && m.Autopilot != nil && *m.Autopilot != *api.DefaultAutopilotConfiguration() {
+		if _, err := s.raft.Do(ctx, &fsm.AutopilotConfigSet{Config: m.Autopilot}); err != nil {
+			return fmt.Errorf("store the default autopilot configuration: %w", err)
 		}
 	}
 	return nil

@@ -187,7 +187,7 @@ func (a *Agent) close() {
 // run runs the parts: the server first and stopped last, then the client, then
 // the API.
 func (a *Agent) run(ctx context.Context) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := a.untilAsked(ctx)
 	defer stop()
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)

@@ -76,7 +76,7 @@ func run(t *testing.T, cfg *config.Agent, reload func() (*config.Agent, error)) 
 func dev(t *testing.T, more string) *config.Agent {
 	t.Helper()
 	c := config.Dev()
-	if err := c.Parse("test.hcl", []byte("ports {\n http = 0\n rpc = 0\n}\n"+more)); err != nil {
+	if err := c.Parse("test.hcl", []byte("ports {\n http = 0\n rpc = 0\n serf = 0\n}\n"+more)); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Finish(); err != nil {
@@ -169,7 +169,7 @@ func TestDataDirHoldsOneAgent(t *testing.T) {
 }
 
 func TestServerLosesNothing(t *testing.T) {
-	more := "data_dir = \"" + t.TempDir() + "\"\nclient {\n enabled = false\n}\nserver {\n enabled = true\n}\nports {\n http = 0\n rpc = 0\n}\n"
+	more := "data_dir = \"" + t.TempDir() + "\"\nclient {\n enabled = false\n}\nserver {\n enabled = true\n}\nports {\n http = 0\n rpc = 0\n serf = 0\n}\n"
 	load := func() *config.Agent {
 		c := config.Default()
 		if err := c.Parse("test.hcl", []byte(more)); err != nil {

@@ -46,6 +46,9 @@ func (a *Agent) listenRPC() (*listen.Server, error) {
 // they pass on.
 func (a *Agent) rpcHandler(people http.Handler) http.Handler {
 	calls := rpc.NewHandler(a.server.Nodes(), a.logger.With("component", "rpc"))
+	if !a.cfg.DevMode {
+		calls.Serve(a.server)
+	}
 	return a.permitted(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, rpc.Prefix) {
 			calls.ServeHTTP(w, r)

@@ -2,13 +2,16 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/seraihq/serai/internal/rpc"
 	"github.com/seraihq/serai/internal/tlsx"
+	"github.com/seraihq/serai/server"
 	"github.com/seraihq/serai/server/consensus"
+	"github.com/seraihq/serai/server/gossip"
 	"github.com/seraihq/serai/server/node"
 )
 
@@ -45,6 +48,40 @@ func (a *Agent) bootstraps() bool {
 		return true
 	}
 	return false
+}
+
+// membership says how the server finds the others; nil: it does not.
+func (a *Agent) membership() (*server.Membership, error) {
+	if a.cfg.DevMode {
+		return nil, nil
+	}
+	c := a.cfg.Server
+	host, err := literal(a.cfg.Addresses.Serf)
+	if err != nil {
+		return nil, err
+	}
+	advertise := a.cfg.Advertise.Serf
+	if ip := net.ParseIP(host); advertise == "" && ip.IsUnspecified() {
+		advertise = a.cfg.Reachable(ip)
+	}
+	return &server.Membership{
+		Gossip: gossip.Config{Host: host, Port: a.cfg.Ports.Serf, Advertise: advertise, Key: c.Encrypt, RejoinAfterLeave: c.RejoinAfterLeave},
+		Expect: c.BootstrapExpect, Nonvoter: c.NonVotingServer, Zone: c.RedundancyZone,
+		StartJoin: c.ServerJoin.StartJoin, RetryJoin: c.ServerJoin.RetryJoin, RetryInterval: c.ServerJoin.RetryInterval, Retries: c.ServerJoin.RetryMax,
+		Ask: a.peers.client.Status, Autopilot: a.cfg.Autopilot.API(),
+	}, nil
+}
+
+// literal gives the IP address of a host.
+func literal(host string) (string, error) {
+	if net.ParseIP(host) != nil {
+		return host, nil
+	}
+	ips, err := net.LookupIP(host)
+	if err != nil || len(ips) == 0 {
+		return "", fmt.Errorf("addresses.serf = %q: %w", host, err)
+	}
+	return ips[0].String(), nil
 }
 
 // peers are other servers, by their addresses.

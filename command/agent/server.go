@@ -35,9 +35,14 @@ func (a *Agent) openServer() (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	membership, err := a.membership()
+	if err != nil {
+		return nil, err
+	}
 	return server.Open(server.Config{
-		Backup: saves,
-		Name:   a.cfg.Name, ID: id, Region: a.cfg.Region, Datacenter: a.cfg.Datacenter,
+		Membership: membership,
+		Backup:     saves,
+		Name:       a.cfg.Name, ID: id, Region: a.cfg.Region, Datacenter: a.cfg.Datacenter,
 		Address: a.rpcAddress(), Dir: dir, Version: version.String(), Logger: a.logger,
 		SchedulerConfig: c.DefaultSchedulerConfig.API(),
 		Limits: endpoint.Limits{

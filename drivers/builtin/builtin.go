@@ -45,12 +45,3 @@ func Lookup(name string) (Builtin, bool) {
 	}
 	return Builtin{}, false
 }
-
-// Sweep removes what drivers keep outside of the directories of allocations that are no more and of which nothing runs. allocs are their IDs.
-func Sweep(allocs []string, logger *slog.Logger) {
-	for _, b := range All() {
-		if d, ok := b.New(logger).(interface{ Sweep(allocs []string) }); ok {
-			d.Sweep(allocs)
-		}
-	}
-}

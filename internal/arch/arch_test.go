@@ -104,7 +104,7 @@ func TestArrows(t *testing.T) {
 }
 
 // loops are the packages of the leader's duties: they meet only in the store.
-var loops = []string{"server/broker", "server/planner", "server/gc", "server/heartbeat", "server/events", "server/deploy", "server/drain", "server/periodic"}
+var loops = []string{"server/broker", "server/planner", "server/gc", "server/heartbeat", "server/events", "server/deploy", "server/drain", "server/periodic", "server/autopilot"}
 
 func TestLoopsMeetInTheStore(t *testing.T) {
 	for _, s := range sources(t) {

@@ -60,5 +60,5 @@ func (c *Client) Heartbeats(ctx context.Context, beats []*api.NodeHeartbeatReque
 
 // At gives a client of one server that shares this one's connections.
 func (c *Client) At(server string) *Client {
-	return &Client{servers: []string{server}, dialer: c.dialer, decoded: c.decoded, http: c.http, upgrade: c.upgrade}
+	return &Client{servers: newPool([]string{server}), dialer: c.dialer, decoded: c.decoded, http: c.http, upgrade: c.upgrade}
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -34,8 +33,7 @@ const (
 // Client calls servers: one at a time, the next of the list when it cannot be
 // reached. It is safe for concurrent use.
 type Client struct {
-	servers []string
-	current atomic.Uint32 // index in servers
+	servers *pool
 	http    *http.Transport
 	upgrade *http.Transport // for sessions that leave HTTP, which HTTP/2 has not
 	dialer  *tlsx.Dialer
@@ -45,7 +43,7 @@ type Client struct {
 // NewClient makes a client of servers, each host:port, that it reaches by the
 // dialer. It opens no connection.
 func NewClient(servers []string, d *tlsx.Dialer) *Client {
-	return &Client{servers: servers, dialer: d, decoded: &decoded{}, http: Transport(d, tlsx.ProtoHTTP2), upgrade: Transport(d, tlsx.ProtoHTTP1)}
+	return &Client{servers: newPool(servers), dialer: d, decoded: &decoded{}, http: Transport(d, tlsx.ProtoHTTP2), upgrade: Transport(d, tlsx.ProtoHTTP1)}
 }
 
 // Transport makes a transport to servers that speaks one of the two kinds of
@@ -66,16 +64,16 @@ func Transport(d *tlsx.Dialer, proto string) *http.Transport {
 // Share makes a client that remembers what it decoded together with c, but has
 // connections of its own. It is for programs that are many clients at once.
 func (c *Client) Share() *Client {
-	other := NewClient(c.servers, c.dialer)
+	other := NewClient(c.servers.known(), c.dialer)
 	other.decoded = c.decoded
 	return other
 }
 
 // Servers lists the servers, the one that is asked first.
-func (c *Client) Servers() []string {
-	at := int(c.current.Load())
-	return append(append([]string{}, c.servers[at:]...), c.servers[:at]...)
-}
+func (c *Client) Servers() []string { return c.servers.known() }
+
+// SetServers replaces the servers, at a person's word.
+func (c *Client) SetServers(servers []string) { c.servers.replace(servers) }
 
 // Close closes connections that nobody uses.
 func (c *Client) Close() {
@@ -85,12 +83,20 @@ func (c *Client) Close() {
 
 // Register makes a node known.
 func (c *Client) Register(ctx context.Context, req *api.NodeRegisterRequest) (*api.NodeRegisterResponse, error) {
-	return call[api.NodeRegisterResponse](ctx, c, pathRegister, req)
+	return c.told(call[api.NodeRegisterResponse](ctx, c, pathRegister, req))
 }
 
 // Heartbeat says that a node lives.
 func (c *Client) Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) (*api.NodeRegisterResponse, error) {
-	return call[api.NodeRegisterResponse](ctx, c, pathHeartbeat, req)
+	return c.told(call[api.NodeRegisterResponse](ctx, c, pathHeartbeat, req))
+}
+
+// told takes over the servers that an answer lists.
+func (c *Client) told(resp *api.NodeRegisterResponse, err error) (*api.NodeRegisterResponse, error) {
+	if err == nil {
+		c.servers.tell(resp.Servers)
+	}
+	return resp, err
 }
 
 // ResolveToken asks who the secret of a token belongs to.
@@ -176,15 +182,15 @@ func call[Resp any](ctx context.Context, c *Client, path string, req any) (*Resp
 
 // post sends a body to the servers in turn until one answers.
 func (c *Client) post(ctx context.Context, path string, body []byte) (*http.Response, error) {
-	failed := errNoServers(c.servers)
-	for range c.servers {
-		at := c.current.Load()
-		resp, err := c.postTo(ctx, c.servers[at], path, body)
+	list := c.servers.order()
+	failed := errNoServers(list)
+	for _, server := range list {
+		resp, err := c.postTo(ctx, server, path, body)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, api.ErrUnavailable) && !errors.Is(err, api.ErrNoLeader) {
 			return resp, err
 		}
 		failed = errors.Join(failed, err)
-		c.next(at)
+		c.servers.failed(server)
 	}
 	return nil, failed
 }
@@ -194,11 +200,6 @@ func errNoServers(servers []string) error {
 		return api.Errorf(api.ErrUnavailable, "no servers are known")
 	}
 	return nil
-}
-
-// next turns to the server after the one at that index, unless that was done.
-func (c *Client) next(at uint32) {
-	c.current.CompareAndSwap(at, (at+1)%uint32(len(c.servers)))
 }
 
 func (c *Client) postTo(ctx context.Context, server, path string, body []byte) (*http.Response, error) {
@@ -256,11 +257,11 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Header.Get("Upgrade") != "" {
 		transport = c.upgrade
 	}
-	failed := errNoServers(c.servers)
-	for range c.servers {
-		at := c.current.Load()
+	list := c.servers.order()
+	failed := errNoServers(list)
+	for _, server := range list {
 		try := r.Clone(r.Context())
-		try.URL.Scheme, try.URL.Host, try.Host = c.dialer.Scheme(), c.servers[at], c.servers[at]
+		try.URL.Scheme, try.URL.Host, try.Host = c.dialer.Scheme(), server, server
 		if r.Body != nil {
 			try.Body = io.NopCloser(r.Body) // a server that cannot be reached has not read it
 		}
@@ -269,7 +270,7 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		failed = errors.Join(failed, err)
-		c.next(at)
+		c.servers.failed(server)
 	}
 	return nil, failed
 }

@@ -34,6 +34,7 @@ type Handler struct {
 	nodes   Nodes
 	logger  *slog.Logger
 	encoded encoded
+	servers Servers // nil: this server is alone
 }
 
 // NewHandler makes the handler.
@@ -71,9 +72,13 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch r.URL.Path {
 	case pathRegister:
-		return answer(r.Context(), w, body, h.nodes.Register)
+		return answer(r.Context(), w, body, telling(h, h.nodes.Register))
 	case pathHeartbeat:
-		return answer(r.Context(), w, body, h.nodes.Heartbeat)
+		return answer(r.Context(), w, body, telling(h, h.nodes.Heartbeat))
+	case pathStatus:
+		if h.servers != nil {
+			return answer(r.Context(), w, body, h.servers.Status)
+		}
 	case pathBeats:
 		return answer(r.Context(), w, body, h.heartbeats)
 	case pathResolve:

@@ -18,6 +18,7 @@ const Prefix = "/rpc/"
 const (
 	pathRegister  = Prefix + "node/register"
 	pathHeartbeat = Prefix + "node/heartbeat"
+	pathStatus    = Prefix + "server/status"   // between servers
 	pathBeats     = Prefix + "node/heartbeats" // from a server to the leader
 	pathUpdate    = Prefix + "node/update"
 	pathSync      = Prefix + "node/sync"

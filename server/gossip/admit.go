@@ -113,6 +113,9 @@ func (a *admitter) judge(self, s *Server) error {
 	if s.Region != self.Region {
 		return api.Errorf(api.ErrDenied, "it is of region %q and this server of %q; regions are not joined with each other yet: servers of one cluster have one region", s.Region, self.Region)
 	}
+	if s.ProtocolMin > self.ProtocolMax || s.ProtocolMax < self.ProtocolMin {
+		return api.Errorf(api.ErrDenied, "it speaks the protocol versions %d to %d and this server %d to %d; run builds that are closer to each other", s.ProtocolMin, s.ProtocolMax, self.ProtocolMin, self.ProtocolMax)
+	}
 	if err := a.sameCluster(self, s); err != nil {
 		return err
 	}

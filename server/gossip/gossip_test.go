@@ -48,7 +48,7 @@ func open(t *testing.T, name string, change func(*Config)) peer {
 	t.Helper()
 	j := &journal{}
 	c := Config{
-		Self: Server{Name: name + ".global", ID: "id-" + name, Region: "global", Datacenter: "dc1", Build: "1.0.0", Address: "127.0.0.1:4647"},
+		Self: Server{Name: name + ".global", ID: "id-" + name, Region: "global", Datacenter: "dc1", Build: "1.0.0", Address: "127.0.0.1:4647", ProtocolMin: 1, ProtocolMax: 2},
 		Host: "127.0.0.1", Logger: slog.New(slog.NewTextHandler(j, nil)), hasty: true,
 	}
 	if change != nil {
@@ -309,7 +309,7 @@ func TestADamagedKeyringIsRefused(t *testing.T) {
 }
 
 func FuzzDecodeTags(f *testing.F) {
-	s := Server{Name: "a.global", ID: "a", Region: "global", Datacenter: "dc1", Address: "[::1]:4647", Expect: 3, Nonvoter: true, Zone: "z", Cluster: "c", Clock: time.Unix(5, 0)}
+	s := Server{Name: "a.global", ID: "a", Region: "global", Datacenter: "dc1", Address: "[::1]:4647", Expect: 3, Nonvoter: true, Zone: "z", Cluster: "c", Clock: time.Unix(5, 0), ProtocolMin: 1, ProtocolMax: 3}
 	seed := bytes.NewBuffer([]byte{metaTags})
 	if err := codec.NewEncoder(seed, &codec.MsgpackHandle{}).Encode(s.tags()); err != nil {
 		f.Fatal(err)

@@ -9,10 +9,6 @@ import (
 	"github.com/seraihq/serai/api"
 )
 
-// Protocol is the version of what servers say to each other. Servers of
-// another one are refused.
-const Protocol = 1
-
 // DefaultPort is where servers gossip unless they are told otherwise.
 const DefaultPort = 4648
 
@@ -41,6 +37,10 @@ type Server struct {
 	Cluster    string // ID of its cluster; empty while it belongs to none
 	Clock      time.Time
 
+	// ProtocolMin and ProtocolMax are the protocol versions of a cluster that it
+	// can be part of. Servers without one in common are refused.
+	ProtocolMin, ProtocolMax int
+
 	// Status and Gossip are what is seen of it, not what it says.
 	Status Status
 	Gossip string // address, host:port
@@ -61,7 +61,8 @@ const (
 	tagBootstrap = "bootstrap"
 	tagNonvoter  = "nonvoter"
 	tagZone      = "zone"
-	tagProtocol  = "serai"
+	tagMin       = "protocol_min" // no server of Nomad has it
+	tagMax       = "protocol_max"
 	tagCluster   = "cluster"
 	tagClock     = "clock" // Unix seconds when the tags were last sent
 
@@ -79,7 +80,7 @@ func (s *Server) tags() map[string]string {
 	host, port, _ := net.SplitHostPort(s.Address)
 	t := map[string]string{
 		tagRole: role, tagRegion: s.Region, tagDC: s.Datacenter, tagID: s.ID, tagHost: host, tagPort: port,
-		tagBuild: s.Build, tagVersion: "1", tagRaft: "3", tagProtocol: strconv.Itoa(Protocol),
+		tagBuild: s.Build, tagVersion: "1", tagRaft: "3", tagMin: strconv.Itoa(s.ProtocolMin), tagMax: strconv.Itoa(s.ProtocolMax),
 		tagClock: strconv.FormatInt(s.Clock.Unix(), 10),
 	}
 	optional := func(name, value string, set bool) {
@@ -106,11 +107,8 @@ func decode(name string, tags map[string]string) (*Server, error) {
 			return nil, api.Errorf(api.ErrInvalid, "a tag of more than %d bytes", maxText)
 		}
 	}
-	if tags[tagRole] != role || tags[tagProtocol] == "" {
+	if tags[tagRole] != role || tags[tagMax] == "" {
 		return nil, api.Errorf(api.ErrInvalid, "it is no serai server (role %q)", tags[tagRole])
-	}
-	if v := tags[tagProtocol]; v != strconv.Itoa(Protocol) {
-		return nil, api.Errorf(api.ErrInvalid, "it speaks version %q of the protocol between servers, not %d; run versions of serai that fit together", v, Protocol)
 	}
 	if name == "" || len(name) > maxText || tags[tagID] == "" || tags[tagRegion] == "" {
 		return nil, api.Errorf(api.ErrInvalid, "it has no name, ID or region")
@@ -131,12 +129,26 @@ func decode(name string, tags map[string]string) (*Server, error) {
 		}
 		s.Expect = int(n)
 	}
+	if s.ProtocolMin, err = versionOf(tags[tagMin]); err != nil {
+		return nil, err
+	}
+	if s.ProtocolMax, err = versionOf(tags[tagMax]); err != nil {
+		return nil, err
+	}
 	clock, err := strconv.ParseInt(tags[tagClock], 10, 64)
 	if err != nil || clock < 0 || clock > 1<<40 {
 		return nil, api.Errorf(api.ErrInvalid, "its clock says %q", tags[tagClock])
 	}
 	s.Clock = time.Unix(clock, 0)
 	return s, nil
+}
+
+func versionOf(text string) (int, error) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return 0, api.Errorf(api.ErrInvalid, "its protocol version is %q", text)
+	}
+	return int(n), nil
 }
 
 // String names the server for logs and errors.

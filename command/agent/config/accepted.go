@@ -20,10 +20,9 @@ func (a Accepted) String() string { return fmt.Sprintf("%s:%d: %s", a.File, a.Li
 // labels or keys are free). The blocks themselves are listed in their parent.
 var accepted = map[string]string{
 	"": `enable_syslog syslog_facility disable_update_check disable_anonymous_signature
-		rpc sentinel autopilot audit reporting keyring* eventlog consul* vault*`,
-	"audit": `enabled sink* filter*`,
-	"autopilot": `cleanup_dead_servers server_stabilization_time last_contact_threshold max_trailing_logs min_quorum
-		enable_redundancy_zones disable_upgrade_migration enable_custom_upgrades`,
+		rpc sentinel audit reporting keyring* eventlog consul* vault*`,
+	"audit":     `enabled sink* filter*`,
+	"autopilot": `disable_upgrade_migration`,
 	"client": `host_volumes_dir host_volume_plugin_dir common_plugin_dir cpu_disable_dmidecode client_max_port client_min_port
 		gc_volumes_on_node_gc bind_wildcard_default_host_network
 		nomad_service_discovery drain_on_shutdown log_file intro_token`,
@@ -40,8 +39,8 @@ var accepted = map[string]string{
 	"sentinel":                     `import* additional_enabled_modules`,
 	"server": `authoritative_region client_introduction raft_protocol csi_volume_claim_gc_interval
 		csi_volume_claim_gc_threshold csi_plugin_gc_threshold root_key_gc_interval
-		root_key_gc_threshold root_key_rotation_threshold start_join retry_join retry_max retry_interval
-		rejoin_after_leave non_voting_server redundancy_zone upgrade_version plan_rejection_tracker
+		root_key_gc_threshold root_key_rotation_threshold
+		upgrade_version plan_rejection_tracker
 		plan_apply_pipeline license_path deploy_query_rate_limit raft_logstore raft_boltdb oidc_issuer log_file non_production`,
 	"server.client_introduction":        `enforcement default_identity_ttl max_identity_ttl`,
 	"server.plan_rejection_tracker":     `enabled node_threshold node_window`,

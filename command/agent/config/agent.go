@@ -24,9 +24,9 @@ type Agent struct {
 	LogIncludeLocation bool          `hcl:"log_include_location"`
 
 	BindAddr         string `hcl:"bind_addr"`
-	EnableDebug      bool   `hcl:"enable_debug"` // pprof over HTTP
-	LeaveOnInterrupt bool   `hcl:"leave_on_interrupt" effect:"none"`
-	LeaveOnTerminate bool   `hcl:"leave_on_terminate" effect:"none"`
+	EnableDebug      bool   `hcl:"enable_debug"`       // pprof over HTTP
+	LeaveOnInterrupt bool   `hcl:"leave_on_interrupt"` // a server leaves its cluster for good, on SIGINT
+	LeaveOnTerminate bool   `hcl:"leave_on_terminate"` // and on SIGTERM
 
 	Ports     Ports     `hcl:"ports"`
 	Addresses Addresses `hcl:"addresses"` // where to listen; BindAddr where empty
@@ -34,6 +34,7 @@ type Agent struct {
 
 	Client    Client            `hcl:"client"`
 	Server    Server            `hcl:"server"`
+	Autopilot Autopilot         `hcl:"autopilot"`
 	Plugins   map[string]Plugin `hcl:"plugin,label"` // by driver name
 	Telemetry Telemetry         `hcl:"telemetry"`
 	Limits    Limits            `hcl:"limits"`
@@ -55,14 +56,14 @@ type Agent struct {
 type Ports struct {
 	HTTP int `hcl:"http"`
 	RPC  int `hcl:"rpc"`
-	Serf int `hcl:"serf" effect:"none"`
+	Serf int `hcl:"serf"`
 }
 
 // Addresses are hosts for the three listeners.
 type Addresses struct {
 	HTTP string `hcl:"http"`
 	RPC  string `hcl:"rpc"`
-	Serf string `hcl:"serf" effect:"none"`
+	Serf string `hcl:"serf"`
 }
 
 // Plugin is the configuration of a driver, built-in or external.

@@ -40,6 +40,7 @@ func (v *checker) check() {
 	v.checkTLS()
 	v.checkPorts()
 	v.checkServer()
+	v.checkMembership()
 	v.checkClient()
 	v.checkLimits()
 }
@@ -118,9 +119,6 @@ func (v *checker) checkRefused() {
 	if c.ACL.ReplicationToken != "" {
 		v.add("acl.replication_token", "acl: replication is not built yet; remove replication_token")
 	}
-	if c.Server.Encrypt != "" {
-		v.add("server.encrypt", "server.encrypt: gossip encryption is not built yet; remove it")
-	}
 	for _, a := range c.Unused {
 		if a.Key == "audit.enabled" || strings.HasPrefix(a.Key, "audit.sink") {
 			v.problems = append(v.problems, hclx.Problem{File: a.File, Line: a.Line, Column: 1, Message: "audit: the audit log is not built yet; remove the audit block"})
@@ -167,12 +165,6 @@ func (v *checker) checkServer() {
 	if !isLoopback(v.agent.Addresses.RPC) && !v.agent.TLS.RPC {
 		v.add("addresses.rpc", "addresses.rpc = %q: connections between agents are not encrypted without tls { rpc = true }, so the RPC port would listen on loopback only; \"serai init\" sets TLS up, or set addresses { rpc = \"127.0.0.1\" }", v.agent.Addresses.RPC)
 	}
-	if s.BootstrapExpect < 0 {
-		v.add("server.bootstrap_expect", "server.bootstrap_expect = %d: it is the number of servers that make up the new cluster, 1 or more", s.BootstrapExpect)
-	}
-	if len(s.ServerJoin.RetryJoin)+len(s.ServerJoin.StartJoin) > 0 {
-		v.add("server.server_join", "server.server_join: clusters of several servers are not built yet; remove it")
-	}
 	v.within("server.job_max_priority", s.JobMaxPriority, 1, 32766)
 	v.within("server.job_default_priority", s.JobDefaultPriority, 1, max(1, s.JobMaxPriority))
 	v.within("server.job_max_count", s.JobMaxCount, 1, 10_000_000)
@@ -215,11 +207,18 @@ func (v *checker) checkClient() {
 		return
 	}
 	v.checkTemplate()
+	if v.agent.Server.Enabled {
+		if c.ServerJoin.given() {
+			v.add("client.server_join", "client.server_join: the client of an agent with a server uses that one; remove it, or write server { server_join { … } } to have the server join others")
+		}
+	} else {
+		v.checkJoin("client.server_join", &c.ServerJoin, defaultRPC)
+	}
 	if c.NodePool == "all" {
 		v.add("client.node_pool", "client.node_pool must not be \"all\", which stands for every pool")
 	}
 	if !v.agent.Server.Enabled && len(c.Servers) == 0 {
-		v.add("client.enabled", "a client without a server in the same agent needs to know its servers; set client { servers = [\"127.0.0.1:4647\"] } or -servers, or enable the server too")
+		v.add("client.enabled", "a client without a server in the same agent needs to know its servers; set client { servers = [\"127.0.0.1:4647\"] }, client { server_join { retry_join = [\"…\"] } } or -servers, or enable the server too")
 	}
 	for _, s := range c.Servers {
 		if host, port, err := net.SplitHostPort(s); err != nil || !isPort(port) {

@@ -61,7 +61,7 @@ type Client struct {
 	Users       Users       `hcl:"users"`
 	Artifact    Artifact    `hcl:"artifact"`
 	Template    Template    `hcl:"template"`
-	ServerJoin  ServerJoin  `hcl:"server_join" effect:"none"`
+	ServerJoin  ServerJoin  `hcl:"server_join"`
 	Fingerprint Fingerprint `hcl:"fingerprint" effect:"none"`
 }
 
@@ -93,14 +93,6 @@ type HostVolume struct {
 	ReadOnly bool   `hcl:"read_only"`
 }
 
-// ServerJoin says how to find servers.
-type ServerJoin struct {
-	StartJoin     []string      `hcl:"start_join"`
-	RetryJoin     []string      `hcl:"retry_join"`
-	RetryMax      int           `hcl:"retry_max"` // 0 = for ever
-	RetryInterval time.Duration `hcl:"retry_interval"`
-}
-
 // Fingerprint says what happens when a fact about the host cannot be found out.
 type Fingerprint struct {
 	RetryInterval time.Duration `hcl:"retry_interval"`
@@ -115,7 +107,7 @@ type Server struct {
 	DataDir           string        `hcl:"data_dir"` // <data_dir>/server when empty
 	NumSchedulers     int           `hcl:"num_schedulers" effect:"none"`
 	EnabledSchedulers []string      `hcl:"enabled_schedulers" effect:"none"`
-	Encrypt           api.Sensitive `hcl:"encrypt" effect:"refused"` // gossip key; refused when set: not built
+	Encrypt           api.Sensitive `hcl:"encrypt"` // gossip key: 16, 24 or 32 bytes in base64
 	StartTimeout      time.Duration `hcl:"start_timeout" effect:"none"`
 
 	NodeGCThreshold       time.Duration `hcl:"node_gc_threshold"`
@@ -157,7 +149,18 @@ type Server struct {
 	Snapshot               Snapshot        `hcl:"snapshot"`
 	DefaultSchedulerConfig SchedulerConfig `hcl:"default_scheduler_config"`
 	Search                 Search          `hcl:"search"`
-	ServerJoin             ServerJoin      `hcl:"server_join" effect:"refused"`
+	ServerJoin             ServerJoin      `hcl:"server_join"`
+
+	AllowUnencryptedGossip bool   `hcl:"allow_unencrypted_gossip"` // also beyond loopback
+	RejoinAfterLeave       bool   `hcl:"rejoin_after_leave"`       // a server that left goes back to those it knew
+	NonVotingServer        bool   `hcl:"non_voting_server"`
+	RedundancyZone         string `hcl:"redundancy_zone"`
+
+	// Older places of what is in server_join.
+	StartJoin     []string      `hcl:"start_join"`
+	RetryJoin     []string      `hcl:"retry_join"`
+	RetryMax      int           `hcl:"retry_max"`
+	RetryInterval time.Duration `hcl:"retry_interval"`
 }
 
 // NodeDownBrake stops nodes from being given up when more than Percent of them,

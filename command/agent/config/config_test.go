@@ -241,7 +241,7 @@ func FuzzParse(f *testing.F) {
 // effect or is refused. So `config validate` cannot promise what nothing does.
 func TestEffect(t *testing.T) {
 	var source strings.Builder
-	for _, pattern := range []string{"../*.go", "../listen/*.go", "../rest/*.go", "../monitor/*.go", "../snapshot/*.go", "finish.go", "device.go", "network.go", "template.go", "artifact.go", "tls.go"} {
+	for _, pattern := range []string{"../*.go", "../listen/*.go", "../rest/*.go", "../monitor/*.go", "../snapshot/*.go", "finish.go", "device.go", "network.go", "template.go", "artifact.go", "tls.go", "membership.go"} {
 		files, _ := filepath.Glob(pattern)
 		for _, f := range files {
 			if !strings.HasSuffix(f, "_test.go") {
@@ -281,7 +281,7 @@ func TestEffect(t *testing.T) {
 
 func TestChrootEnvReachesTheDriver(t *testing.T) {
 	c := Dev()
-	if err := c.Parse("x.hcl", []byte("client {\n chroot_env {\n \"/bin\" = \"/bin\"\n }\n}\nleave_on_terminate = true\n")); err != nil {
+	if err := c.Parse("x.hcl", []byte("client {\n chroot_env {\n \"/bin\" = \"/bin\"\n }\n}\nenable_syslog = true\n")); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Finish(); err != nil {
@@ -292,7 +292,7 @@ func TestChrootEnvReachesTheDriver(t *testing.T) {
 			t.Error(driver, diff)
 		}
 	}
-	if len(c.Unused) != 1 || c.Unused[0].Key != "leave_on_terminate" {
+	if len(c.Unused) != 1 || c.Unused[0].Key != "enable_syslog" {
 		t.Errorf("unused: %v", c.Unused)
 	}
 }

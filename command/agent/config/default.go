@@ -16,6 +16,7 @@ func Default() *Agent {
 		Ports:     Ports{HTTP: 4646, RPC: 4647, Serf: 4648},
 		Client:    defaultClient(),
 		Server:    defaultServer(),
+		Autopilot: defaultAutopilot(),
 		Telemetry: defaultTelemetry(),
 		Limits: Limits{
 			HTTPSHandshakeTimeout: 5 * time.Second, HTTPMaxConnsPerClient: 100,

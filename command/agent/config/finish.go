@@ -26,8 +26,6 @@ func (c *Agent) Finish() error {
 		v.address(a.key, *a.text)
 	}
 	fill(&c.Addresses.HTTP, c.BindAddr)
-	c.rpc()
-	fill(&c.Addresses.Serf, c.BindAddr)
 	if filepath.IsAbs(c.DataDir) {
 		fill(&c.Server.DataDir, filepath.Join(c.DataDir, "server"))
 		fill(&c.Client.StateDir, filepath.Join(c.DataDir, "client"))
@@ -36,6 +34,8 @@ func (c *Agent) Finish() error {
 		fill(&c.PluginDir, filepath.Join(c.DataDir, "plugins"))
 		c.pluginDefault("container", "image_dir", filepath.Join(c.DataDir, "images"))
 	}
+	v.membership()
+	c.rpc()
 	c.chroot()
 	if own := c.Plugins["container"].Config; own != nil {
 		// docker runs tasks on the container driver where there is no engine, and then by that driver's rules.
@@ -131,7 +131,7 @@ func (c *Agent) Warnings() []string {
 	if c.Server.Enabled && !isLoopback(c.BindAddr) && isLoopback(c.Addresses.RPC) && !c.TLS.RPC {
 		out = append(out, "the RPC port listens on "+c.Addresses.RPC+" only: agents on other machines join once connections are encrypted, by tls { rpc = true }")
 	}
-	return out
+	return append(out, c.membershipWarnings()...)
 }
 
 // Enabled says whether the agent does anything at all.

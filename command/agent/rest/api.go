@@ -23,6 +23,7 @@ import (
 
 // Server is what the API needs of the server part of an agent.
 type Server interface {
+	Cluster
 	// Answers says whether the operation is answered by Handle.
 	Answers(op *api.Endpoint) bool
 	// Handle runs an operation; req points to its request type.
@@ -69,6 +70,8 @@ type Servers interface {
 	http.RoundTripper
 	// Servers lists their addresses.
 	Servers() []string
+	// SetServers replaces them.
+	SetServers(addresses []string)
 }
 
 // Agent is what the API needs to know of the agent itself.
@@ -136,6 +139,7 @@ func New(c Config) *API {
 	}
 	a.proxies = a.newProxies()
 	a.agentHandlers()
+	a.memberHandlers()
 	a.clientHandlers()
 	return a
 }

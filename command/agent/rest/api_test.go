@@ -20,6 +20,7 @@ import (
 
 // fakeServer answers with what the test says.
 type fakeServer struct {
+	Cluster
 	handle func(op *api.Endpoint, req any) (any, api.Meta, error)
 	events chan *api.Events
 }

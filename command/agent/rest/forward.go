@@ -24,7 +24,7 @@ const maxHops = 4
 
 // local are the operations that an agent without a server answers itself.
 var local = []*api.Endpoint{
-	api.JobsParse.Endpoint, api.RegionsList.Endpoint, api.AgentSelf.Endpoint, api.AgentServers.Endpoint, api.AgentHealth.Endpoint,
+	api.JobsParse.Endpoint, api.RegionsList.Endpoint, api.AgentSelf.Endpoint, api.AgentServers.Endpoint, api.AgentSetServers.Endpoint, api.AgentHealth.Endpoint,
 	api.AgentMonitor.Endpoint, api.AgentReload.Endpoint, api.Metrics.Endpoint,
 }
 

@@ -15,6 +15,7 @@ import (
 var ofLeader = []*api.Endpoint{
 	api.SnapshotSave.Endpoint, api.SnapshotRestore.Endpoint, api.RaftConfigRead.Endpoint,
 	api.RaftPeerRemove.Endpoint, api.RaftTransfer.Endpoint, api.NodeBrakeRead.Endpoint, api.NodeBrakeRelease.Endpoint,
+	api.AutopilotHealthRead.Endpoint,
 }
 
 // forStale are those of them, beside the reads, that any server answers when

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/opencontainers/runc/libcontainer"
@@ -90,7 +88,7 @@ func (c *Containers) make(ctx context.Context, task *drivers.TaskConfig, spec *S
 	if err := c.clear(ctx, task.ID); err != nil {
 		return nil, nil, err
 	}
-	if err := c.writeRecord(task, spec); err != nil {
+	if err := c.writeRecord(task.ID, spec); err != nil {
 		return nil, nil, err
 	}
 	failpoint.Kill("contain:recorded")
@@ -192,27 +190,12 @@ func (c *Containers) Exists(taskID string) bool {
 	return state == nil || files == nil
 }
 
-// removeAbandoned removes containers whose tasks have ended and that nobody will remove: those of this age, and those whose allocation's directory is gone.
+// removeAbandoned removes containers of this age whose tasks have ended and that nobody has removed.
 func (c *Containers) removeAbandoned(age time.Duration) {
-	c.removeIf(func(id string, written time.Time) bool {
-		if time.Since(written) >= age {
-			return true
-		}
-		r, err := readRecord(c.records(id))
-		if err != nil || r.AllocDir == "" {
-			return false
-		}
-		_, err = os.Stat(r.AllocDir)
-		return errors.Is(err, os.ErrNotExist)
-	})
-}
-
-// removeIf removes containers of which nothing runs and that are to be removed.
-func (c *Containers) removeIf(wanted func(id string, written time.Time) bool) {
 	for _, dir := range []string{c.states(), filepath.Dir(c.records(""))} {
 		entries, _ := os.ReadDir(dir) // without the directory there is nothing
 		for _, e := range entries {
-			if st, err := e.Info(); err != nil || !wanted(e.Name(), st.ModTime()) {
+			if st, err := e.Info(); err != nil || time.Since(st.ModTime()) < age {
 				continue
 			}
 			box, err := libcontainer.Load(c.states(), e.Name())
@@ -226,11 +209,4 @@ func (c *Containers) removeIf(wanted func(id string, written time.Time) bool) {
 			}
 		}
 	}
-}
-
-// Sweep removes what lies below /run/serai of the containers of allocations that are no more. Nothing of them runs.
-func (c *Containers) Sweep(allocs []string) {
-	c.removeIf(func(id string, _ time.Time) bool {
-		return slices.ContainsFunc(allocs, func(a string) bool { return strings.HasPrefix(id, a+"_") })
-	})
 }

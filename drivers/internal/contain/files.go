@@ -67,8 +67,6 @@ const recordFile = ".container.json"
 // record is what is kept of a container: for commands run beside its program, and for its removal.
 type record struct {
 	Process Process
-	// AllocDir is the directory of the allocation: without it there is nobody left who would ask for the container.
-	AllocDir string `json:",omitempty"`
 	// Scratch is the directory that belongs to the container.
 	Scratch string `json:",omitempty"`
 	// Group is where its control groups lie, in libcontainer's words.
@@ -76,13 +74,12 @@ type record struct {
 }
 
 // writeRecord writes down what is known of a container: before anything of it is made, and again when its program is known.
-func (c *Containers) writeRecord(task *drivers.TaskConfig, spec *Spec) error {
-	taskID := task.ID
+func (c *Containers) writeRecord(taskID string, spec *Spec) error {
 	l, err := c.Layout()
 	if err != nil {
 		return err
 	}
-	r := record{Process: spec.Process, AllocDir: task.AllocDir, Scratch: spec.Scratch, Group: groupPath(l, taskID)}
+	r := record{Process: spec.Process, Scratch: spec.Scratch, Group: groupPath(l, taskID)}
 	dir := c.files(taskID)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("record of the container: %w", err)
@@ -112,9 +109,8 @@ func readRecord(dir string) (record, error) {
 }
 
 // writeFiles writes a task's own files and its record before it starts.
-func (c *Containers) writeFiles(task *drivers.TaskConfig, spec *Spec) error {
-	taskID := task.ID
-	if err := c.writeRecord(task, spec); err != nil {
+func (c *Containers) writeFiles(taskID string, spec *Spec) error {
+	if err := c.writeRecord(taskID, spec); err != nil {
 		return err
 	}
 	for name, text := range spec.Files {

@@ -31,7 +31,7 @@ func (c *Containers) launch(ctx context.Context, task *drivers.TaskConfig, spec 
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := c.writeFiles(task, spec); err != nil {
+	if err := c.writeFiles(task.ID, spec); err != nil {
 		return nil, nil, err
 	}
 	failpoint.Kill("contain:files")
