@@ -35,7 +35,7 @@ const jobs = createRoute({
 const job = createRoute({
   getParentRoute: () => root,
   path: "/jobs/$namespace/$job",
-  validateSearch: texts("tab", "group", "version", "status"),
+  validateSearch: texts("tab", "group", "version", "status", "task", "find"),
   component: lazyRouteComponent(() => import("../views/job/JobPage"), "JobPage"),
 });
 const run = createRoute({

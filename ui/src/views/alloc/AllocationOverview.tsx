@@ -1,19 +1,29 @@
+import { Link } from "@tanstack/react-router";
+import { call } from "../../api/client";
+import { useAct } from "../../api/query";
 import type { Allocation, TaskEvent, TaskState } from "../../api/types.gen";
-import { Empty, Facts, Panel, Time } from "../../components/Basics";
+import { Callout, Empty, Facts, Panel, Time } from "../../components/Basics";
+import { Icon } from "../../components/Icon";
+import { allocationLink } from "../../components/Links";
+import { Menu } from "../../components/Menu";
 import { Badge, Name } from "../../components/Status";
 import { mebibytes, megahertz, visible } from "../../lib/format";
 import { taskState, type Tone } from "../../lib/status";
+import { TaskCharts } from "./TaskCharts";
+import { useUsage, type Samples } from "./usage";
 
 export function AllocationOverview({ a }: { a: Allocation }) {
   const tasks = tasksOf(a);
+  const { samples, error } = useUsage(a.ID, a.ClientStatus === "running");
   return (
     <div className="alloc-columns">
       <div className="stack">
         {tasks.map((t) => (
-          <Task key={t} a={a} name={t} />
+          <Task key={t} a={a} name={t} samples={samples} />
         ))}
       </div>
       <div className="stack">
+        {error !== "" && <Callout tone="off">Its use of resources cannot be told: {error}</Callout>}
         <Ports a={a} />
         <Placement a={a} />
       </div>
@@ -28,12 +38,22 @@ export function tasksOf(a: Allocation): string[] {
   return [...named, ...Object.keys(a.TaskStates ?? {}).filter((t) => !named.includes(t))];
 }
 
-function Task({ a, name }: { a: Allocation; name: string }) {
+function Task({ a, name, samples }: { a: Allocation; name: string; samples: Samples }) {
   const state = a.TaskStates?.[name];
   const given = a.AllocatedResources?.Tasks?.[name];
   const task = (a.Job?.TaskGroups ?? []).find((g) => g.Name === a.TaskGroup)?.Tasks?.find((t) => t.Name === name);
   return (
-    <Panel title={<span className="row wrap">Task <Name>{name}</Name> <Badge state={taskState(state)} boxed /></span>}>
+    <Panel
+      title={<span className="row wrap">Task <Name>{name}</Name> <Badge state={taskState(state)} boxed /></span>}
+      actions={
+        <span className="row">
+          <Link {...allocationLink(a.ID, { tab: "logs", task: name })} className="button plain small"><Icon name="logs" />Logs</Link>
+          {state?.State === "running" && <Link {...allocationLink(a.ID, { tab: "terminal", task: name })} className="button plain small"><Icon name="terminal" />Terminal</Link>}
+          <Link {...allocationLink(a.ID, { tab: "files", path: `/${name}` })} className="button plain small"><Icon name="folder" />Files</Link>
+          {state?.State === "running" && <TaskMenu a={a} name={name} suspended={state.Suspended === true} />}
+        </span>
+      }
+    >
       <div className="stack">
         <div className="row wrap dim task-facts">
           {task && <span>driver <Name>{task.Driver}</Name></span>}
@@ -42,9 +62,31 @@ function Task({ a, name }: { a: Allocation; name: string }) {
           {state && <span>{state.Restarts === 0 ? "never restarted" : `restarted ${state.Restarts} times`}</span>}
           {state && state.State === "running" && <span>up since <Time at={state.StartedAt} /></span>}
         </div>
+        {given && <TaskCharts samples={samples} task={name} cpu={given.Cpu.CpuShares} memory={(given.Memory.MemoryMaxMB > given.Memory.MemoryMB ? given.Memory.MemoryMaxMB : given.Memory.MemoryMB) * 1024 * 1024} />}
         <Events state={state} />
       </div>
     </Panel>
+  );
+}
+
+function TaskMenu({ a, name, suspended }: { a: Allocation; name: string; suspended: boolean }) {
+  const restart = useAct(() => call("Alloc.Restart", { id: a.ID }, { TaskName: name, AllTasks: false }), () => `Task ${name} is restarted.`);
+  const signal = useAct((s: string) => call("Alloc.Signal", { id: a.ID }, { Task: name, Signal: s }), (_, s) => `Task ${name} has got ${s}.`);
+  const suspend = useAct(() => call(suspended ? "Alloc.Resume" : "Alloc.Suspend", { id: a.ID }, { Task: name }), () => (suspended ? `Task ${name} goes on.` : `Task ${name} is suspended.`));
+  return (
+    <Menu
+      entries={[
+        { label: "Restart", icon: "restart", act: () => restart.mutate() },
+        { label: suspended ? "Resume" : "Suspend", icon: suspended ? "play" : "pause", act: () => suspend.mutate() },
+        "line",
+        { caption: "Send a signal" },
+        ...["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGTERM"].map((s) => ({ label: s, act: () => signal.mutate(s) })),
+      ]}
+    >
+      <button type="button" className="button plain small icon" aria-label={`More for task ${visible(name, 60)}`}>
+        <Icon name="more" />
+      </button>
+    </Menu>
   );
 }
 

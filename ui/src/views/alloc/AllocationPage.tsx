@@ -3,7 +3,7 @@ import { useState } from "react";
 import { call } from "../../api/client";
 import { useAct, useRead } from "../../api/query";
 import type { Allocation } from "../../api/types.gen";
-import { Callout, ID, PageHead, Shown, Time, useTitle } from "../../components/Basics";
+import { Callout, ID, PageHead, Panel, Shown, Time, useTitle } from "../../components/Basics";
 import { Confirm } from "../../components/Dialog";
 import { Icon } from "../../components/Icon";
 import { AllocationLink, JobLink, NodeLink } from "../../components/Links";
@@ -14,13 +14,19 @@ import { toast } from "../../components/Toast";
 import { short } from "../../lib/format";
 import { allocationState } from "../../lib/status";
 import { WhyOfAllocation } from "../why/WhyOfAllocation";
-import { AllocationOverview } from "./AllocationOverview";
+import { TerminalView } from "../../components/terminal/TerminalView";
+import { AllocationLogs } from "./AllocationLogs";
+import { AllocationOverview, tasksOf } from "./AllocationOverview";
+import { Files } from "./Files";
 import "./alloc.css";
 
 const route = getRouteApi("/allocations/$alloc");
 
 const tabs = [
   { id: "overview", text: "Overview" },
+  { id: "logs", text: "Logs" },
+  { id: "terminal", text: "Terminal" },
+  { id: "files", text: "Files" },
   { id: "why", text: "Why" },
 ];
 
@@ -37,10 +43,54 @@ export function AllocationPage() {
             <Head a={a} />
             <Notes a={a} />
             <Tabs tabs={tabs} at={tab} label="Parts of the allocation" />
-            {tab === "why" ? <WhyOfAllocation id={a.ID} /> : <AllocationOverview a={a} />}
+            <Part tab={tab} a={a} />
           </>
         )}
       </Shown>
+    </div>
+  );
+}
+
+function Part({ tab, a }: { tab: string; a: Allocation }) {
+  const { task: wanted = "" } = route.useSearch();
+  const tasks = tasksOf(a);
+  const task = tasks.includes(wanted) ? wanted : (tasks[0] ?? "");
+  switch (tab) {
+    case "logs":
+      return (
+        <>
+          <TaskChoice tasks={tasks} task={task} />
+          <AllocationLogs key={task} a={a} task={task} />
+        </>
+      );
+    case "terminal":
+      return (
+        <>
+          <TaskChoice tasks={tasks} task={task} />
+          <Panel flush>
+            <TerminalView key={task} alloc={a.ID} task={task} />
+          </Panel>
+        </>
+      );
+    case "files":
+      return <Files id={a.ID} />;
+    case "why":
+      return <WhyOfAllocation id={a.ID} />;
+  }
+  return <AllocationOverview a={a} />;
+}
+
+/** Which task is looked at, where there are several. */
+function TaskChoice({ tasks, task }: { tasks: string[]; task: string }) {
+  const navigate = route.useNavigate();
+  if (tasks.length < 2) return null;
+  return (
+    <div className="segments" role="group" aria-label="Task">
+      {tasks.map((t) => (
+        <button key={t} type="button" aria-pressed={t === task} onClick={() => void navigate({ search: (s) => ({ ...s, task: t }), replace: true })}>
+          <Name>{t}</Name>
+        </button>
+      ))}
     </div>
   );
 }

@@ -12,6 +12,7 @@ import { JobAllocations } from "./JobAllocations";
 import { JobDefinition } from "./JobDefinition";
 import { JobDeployments } from "./JobDeployments";
 import { JobEvaluations } from "./JobEvaluations";
+import { JobLogs } from "./JobLogs";
 import { JobOverview } from "./JobOverview";
 import { JobVersions } from "./JobVersions";
 import "./job.css";
@@ -21,6 +22,7 @@ const route = getRouteApi("/jobs/$namespace/$job");
 const tabs = [
   { id: "overview", text: "Overview" },
   { id: "allocations", text: "Allocations" },
+  { id: "logs", text: "Logs" },
   { id: "deployments", text: "Deployments" },
   { id: "versions", text: "Versions" },
   { id: "evaluations", text: "Evaluations" },
@@ -81,6 +83,8 @@ function Part({ tab, job, summary }: { tab: string; job: Job; summary: JobSummar
   switch (tab) {
     case "allocations":
       return <JobAllocations job={job} />;
+    case "logs":
+      return <JobLogs job={job} />;
     case "deployments":
       return <JobDeployments job={job} />;
     case "versions":

@@ -1,0 +1,68 @@
+// uPlot, loaded when there is something to draw.
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+
+export interface Series {
+  label: string;
+  /** A variable of the style sheet: "--busy-solid". */
+  colour: string;
+  /** A line that is a bound: dashed, not filled. */
+  bound?: boolean;
+}
+
+export interface Plot {
+  set(data: [number[], ...(number | null)[][]]): void;
+  dispose(): void;
+}
+
+const variable = (name: string, of: Element): string => {
+  // light-dark() is resolved only where it is used.
+  const probe = document.createElement("i");
+  probe.style.color = `var(${name})`;
+  of.append(probe);
+  const colour = getComputedStyle(probe).color;
+  probe.remove();
+  return colour;
+};
+
+export function mountPlot(place: HTMLElement, series: Series[], format: (n: number) => string): Plot {
+  const line = variable("--line", place);
+  const text = variable("--fg-3", place);
+  const font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  const plot = new uPlot(
+    {
+      width: place.clientWidth || 400,
+      height: 150,
+      cursor: { y: false, points: { size: 6 } },
+      legend: { show: true, live: true },
+      padding: [8, 8, 0, 0],
+      scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.08, 1e-9)] } },
+      axes: [
+        { stroke: text, font, grid: { show: false }, ticks: { show: false }, size: 24, values: (_u, ts) => ts.map((t) => new Date(t * 1000).toLocaleTimeString("en-GB")) , space: 80 },
+        { stroke: text, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 64, values: (_u, vs) => vs.map(format), space: 34 },
+      ],
+      series: [
+        { value: (_u, t) => (t === null ? "" : new Date(t * 1000).toLocaleTimeString("en-GB")) },
+        ...series.map((s): uPlot.Series => {
+          const stroke = variable(s.colour, place);
+          return {
+            label: s.label, stroke, width: s.bound ? 1 : 1.5, points: { show: false },
+            ...(s.bound ? { dash: [4, 4] } : { fill: stroke.replace(/^rgb\((.*)\)$/, "rgba($1, 0.12)") }),
+            value: (_u, v) => (v === null || v === undefined ? "–" : format(v)),
+          };
+        }),
+      ],
+    },
+    [[], ...series.map(() => [])] as unknown as uPlot.AlignedData,
+    place,
+  );
+  const observer = new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 150 }));
+  observer.observe(place);
+  return {
+    set: (data) => plot.setData(data as uPlot.AlignedData),
+    dispose: () => {
+      observer.disconnect();
+      plot.destroy();
+    },
+  };
+}
