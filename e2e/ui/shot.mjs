@@ -12,7 +12,6 @@ try {
     const at = path.replaceAll("$ALLOC", ids.alloc);
     const { page, context, faults, live } = await openPage(browser, agent, at, { colorScheme: process.env.DARK ? "dark" : "light", viewport: process.env.PHONE ? { width: 390, height: 844 } : { width: 1440, height: 900 } });
     await live().catch((e) => console.log("NOT LIVE", e.message.slice(0, 60)));
-    await page.waitForLoadState("networkidle").catch(() => {});
     await page.waitForTimeout(700);
     const file = `${out}/${at.replace(/[^\w]+/g, "_") || "overview"}.png`;
     await page.screenshot({ path: file });

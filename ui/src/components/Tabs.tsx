@@ -11,7 +11,7 @@ export function Tabs({ tabs, at, label }: { tabs: Tab[]; at: string; label: stri
   return (
     <nav className="tabs" aria-label={label}>
       {tabs.map((t, i) => (
-        <Link key={t.id} to="." search={((s: Record<string, unknown>) => ({ ns: s.ns, task: s.task, tab: i === 0 ? undefined : t.id })) as never} aria-current={t.id === at ? "page" : undefined}>
+        <Link key={t.id} to="." search={((s: Record<string, unknown>) => ({ ns: s.ns, task: s.task, tab: i === 0 ? undefined : t.id })) as never} className={t.id === at ? "at" : ""} activeOptions={{ includeSearch: true, explicitUndefined: true }} inactiveProps={{ "aria-current": undefined }}>
           {t.text}
           {t.count !== undefined && <span className="count">{t.count}</span>}
         </Link>

@@ -6,7 +6,7 @@ import "./chart.css";
 export type { Series } from "./plot";
 
 /** Lines over time. data[0] are Unix seconds; the others are the series' values. */
-export function Chart({ title, series, data, format }: { title: string; series: Series[]; data: [number[], ...(number | null)[][]]; format: (n: number) => string }) {
+export function Chart({ title, series, data, format, binary = false }: { binary?: boolean; title: string; series: Series[]; data: [number[], ...(number | null)[][]]; format: (n: number) => string }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<Plot>(undefined);
   const { theme } = useSettings();
@@ -17,7 +17,7 @@ export function Chart({ title, series, data, format }: { title: string; series: 
     let gone = false;
     void import("./plot").then(({ mountPlot }) => {
       if (gone || place.current === null) return;
-      plot.current = mountPlot(place.current, series, format);
+      plot.current = mountPlot(place.current, series, format, binary);
       plot.current.set(latest.current);
     });
     return () => {

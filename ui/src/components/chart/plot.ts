@@ -25,7 +25,8 @@ const variable = (name: string, of: Element): string => {
   return colour;
 };
 
-export function mountPlot(place: HTMLElement, series: Series[], format: (n: number) => string): Plot {
+/** binary marks values that count bytes: their grid is of powers of two. */
+export function mountPlot(place: HTMLElement, series: Series[], format: (n: number) => string, binary: boolean): Plot {
   const line = variable("--line", place);
   const text = variable("--fg-3", place);
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
@@ -39,7 +40,7 @@ export function mountPlot(place: HTMLElement, series: Series[], format: (n: numb
       scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.08, 1e-9)] } },
       axes: [
         { stroke: text, font, grid: { show: false }, ticks: { show: false }, size: 24, values: (_u, ts) => ts.map((t) => new Date(t * 1000).toLocaleTimeString("en-GB")) , space: 80 },
-        { stroke: text, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 64, values: (_u, vs) => vs.map(format), space: 34 },
+        { stroke: text, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 64, values: (_u, vs) => vs.map(format), space: 34, ...(binary ? { incrs: Array.from({ length: 50 }, (_, i) => 2 ** i) } : {}) },
       ],
       series: [
         { value: (_u, t) => (t === null ? "" : new Date(t * 1000).toLocaleTimeString("en-GB")) },

@@ -17,7 +17,7 @@ export function TaskCharts({ samples, task, cpu, memory }: { samples: Samples; t
   return (
     <div className="columns">
       <Chart title="CPU" series={cpuSeries} data={data.cpu} format={megahertz} />
-      <Chart title="Memory" series={memorySeries} data={data.memory} format={bytes} />
+      <Chart title="Memory" series={memorySeries} data={data.memory} format={bytes} binary />
     </div>
   );
 }
