@@ -167,7 +167,7 @@ func (c *Client) Run(ctx context.Context) error {
 	err := c.restore()
 	if err == nil {
 		for _, loop := range []func(context.Context){
-			c.updates.loop, c.registerLoop, c.syncLoop, c.driversLoop, c.collectLoop, c.reapLoop, c.metricsLoop, c.aloneLoop, c.diskLoop,
+			c.updates.loop, c.registerLoop, c.syncLoop, c.driversLoop, c.collectLoop, c.reapLoop, c.metricsLoop, c.usageLoop, c.aloneLoop, c.diskLoop,
 			c.networks.Run, c.pluginsLoop,
 		} {
 			loops.Go(func() { loop(loopsCtx) })

@@ -74,6 +74,9 @@ type Config struct {
 	// Templates is what the operator says of templates.
 	Templates template.Settings
 
+	// Publish says which metrics are worth measuring for.
+	Publish Publish
+
 	// FreeDisk lets allocations take more of the disk than they asked for.
 	FreeDisk bool
 
@@ -86,6 +89,14 @@ type Config struct {
 	StopTasks bool
 
 	bootClock func() (boot string, up time.Duration, err error) // for tests
+}
+
+// Publish says which metrics are measured by the clock, and how often: no more
+// than every 10 s.
+type Publish struct {
+	Allocations bool // what each task uses
+	Node        bool // what the node's CPUs do
+	Every       time.Duration
 }
 
 // GC says when finished allocations are collected.

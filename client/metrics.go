@@ -27,6 +27,9 @@ func (c *Client) setMetrics() {
 	gauge := func(v float64, name ...string) {
 		telemetry.GaugeWith(v, labels, append([]string{"client"}, name...)...)
 	}
+	for _, name := range []string{"start", "restart", "complete", "failed", "oom_killed"} {
+		telemetry.Count(0, "client", "allocs", name) // there from the start
+	}
 	c.allocMetrics(n.NodeResources, gauge)
 	hostMetrics(c.cfg.AllocDir, gauge)
 }

@@ -25,7 +25,17 @@ func (s *Server) measure(ctx context.Context) error {
 	}
 }
 
+// counters are those that an operator watches: they are there from the start, so
+// that what has not happened yet is 0 and not unknown.
+var counters = [][]string{
+	{"rpc", "request"}, {"rpc", "query"}, {"rpc", "write"}, {"rpc", "request_error"}, {"heartbeat", "invalidate"},
+	{"plan", "node_rejected"}, {"snapshot", "saved"}, {"snapshot", "failed"},
+}
+
 func (s *Server) gauges() {
+	for _, name := range counters {
+		telemetry.Count(0, append([]string{"nomad"}, name...)...)
+	}
 	b := s.broker.Stats()
 	gauge := func(v int, name ...string) { telemetry.Gauge(float64(v), append([]string{"nomad"}, name...)...) }
 	gauge(b.Ready, "broker", "total_ready")
@@ -38,6 +48,22 @@ func (s *Server) gauges() {
 	gauge(v.NodeCount(), "state", "nodes")
 	gauge(v.AllocationCount(), "state", "allocs")
 	telemetry.Gauge(float64(v.Index()), "nomad", "state", "latestIndex")
+	gauge(v.Protocol(), "protocol", "version")
+	gauge(map[bool]int{true: 1}[s.raft.Leader()], "leader", "is_leader")
+	statuses := map[string]int{api.JobStatusPending: 0, api.JobStatusRunning: 0, api.JobStatusDead: 0}
+	for j := range v.Jobs() {
+		statuses[j.Status]++
+	}
+	for status, n := range statuses {
+		gauge(n, "job_status", status)
+	}
+	down := 0
+	for n := range v.Nodes() {
+		if n.Status == api.NodeStatusDown {
+			down++
+		}
+	}
+	gauge(down, "state", "nodes_down")
 	heartbeats := 0
 	for n := range v.Nodes() {
 		if n.Ready() {

@@ -28,7 +28,8 @@ func (s *Server) Answers(op *api.Endpoint) bool { return s.endpoints.Answers(op)
 // Handle runs an operation of the API's table; req points to its request type.
 // What is not asked for as stale is answered by the leader alone: elsewhere the
 // error is of kind api.ErrNoLeader, and Route says where to ask.
-func (s *Server) Handle(ctx context.Context, op *api.Endpoint, req any) (any, api.Meta, error) {
+func (s *Server) Handle(ctx context.Context, op *api.Endpoint, req any) (resp any, meta api.Meta, err error) {
+	defer func(start time.Time) { s.measureRequest(op, req, start, meta, err) }(time.Now())
 	q := options(req)
 	if q.Stale && !q.Consistent {
 		return s.handleStale(ctx, op, req)
@@ -101,6 +102,9 @@ func (s *Server) Leader() string {
 	address, _ := s.raft.LeaderAddress()
 	return address
 }
+
+// Leads says whether this server is the leader.
+func (s *Server) Leads() bool { return s.raft.Leader() }
 
 // Peers gives the addresses of the servers.
 func (s *Server) Peers() []string { return s.addresses(func(*api.RaftServer) bool { return true }) }

@@ -311,6 +311,7 @@ func (r *Runner) taskChanged(name string, st task.State, urgent bool) {
 	if st.Task.State == api.TaskStateRunning && r.states[name].Task.State == api.TaskStatePending {
 		r.traceStart(name, &st.Task)
 	}
+	countTask(r.states[name].Task, st.Task)
 	r.states[name] = st
 	r.advance(urgent)
 }

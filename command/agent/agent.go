@@ -22,6 +22,7 @@ import (
 	"github.com/seraihq/serai/command/agent/rest"
 	"github.com/seraihq/serai/command/agent/webui"
 	"github.com/seraihq/serai/internal/rpc"
+	"github.com/seraihq/serai/internal/slow"
 	"github.com/seraihq/serai/internal/telemetry"
 	"github.com/seraihq/serai/internal/tlsx"
 	"github.com/seraihq/serai/internal/version"
@@ -123,6 +124,7 @@ func (a *Agent) open() error {
 	}); err != nil {
 		return err
 	}
+	slow.Configure(slow.Limits{Request: t.SlowRequest, Commit: t.SlowCommit, Apply: t.SlowApply, Fsync: t.SlowFsync, Evaluation: t.SlowEvaluation})
 	if err := a.startTraces(); err != nil {
 		return err
 	}

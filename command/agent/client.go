@@ -45,6 +45,9 @@ func (a *Agent) openClient() (*client.Client, error) {
 		MinDynamicPort: c.MinDynamicPort, MaxDynamicPort: c.MaxDynamicPort, UserMin: c.Users.DynamicUserMin, UserMax: c.Users.DynamicUserMax, NodeMaxAllocs: c.NodeMaxAllocs,
 		Ineligible: c.DefaultIneligible, MaxKillTimeout: c.MaxKillTimeout, DisableRemoteExec: c.DisableRemoteExec,
 		Templates: c.TemplateSettings(),
+		Publish: client.Publish{
+			Allocations: a.cfg.Telemetry.PublishAllocationMetrics, Node: a.cfg.Telemetry.PublishNodeMetrics, Every: a.cfg.Telemetry.CollectionInterval,
+		},
 		Artifacts: c.ArtifactConfig(), FreeDisk: !c.EnforceEphemeralDisk,
 		GC: client.GC{
 			Interval: c.GCInterval, ParallelDestroys: c.GCParallelDestroys, DiskUsage: c.GCDiskUsageThreshold,

@@ -29,6 +29,9 @@ func (a *Agent) Health() api.AgentHealthResponse {
 	return h
 }
 
+// Leads says whether this agent's server is the leader.
+func (a *Agent) Leads() bool { return a.server != nil && a.server.Leads() }
+
 // Self tells what the agent is and has.
 func (a *Agent) Self() api.AgentSelfResponse {
 	s := api.AgentSelfResponse{Config: a.config(), Stats: map[string]map[string]string{"runtime": runtimeStats()}}

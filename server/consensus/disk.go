@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -77,11 +78,16 @@ func openSnapshots(cfg *Config, log *wal.Log, stable *stable) (stores, error) {
 		return stores{}, fmt.Errorf("%w: it starts at entry %d and the newest readable snapshot in %s ends at %d; put the missing snapshot back, or start this server empty and restore a saved snapshot",
 			wal.ErrCorrupt, first, snapshotDir(cfg.Dir), index)
 	}
-	cache, err := raft.NewLogCache(cachedEntries, logStore{log})
+	out := cfg.Logger
+	if out == nil {
+		out = slog.New(slog.DiscardHandler)
+	}
+	took := &pace{}
+	cache, err := raft.NewLogCache(cachedEntries, logStore{log: log, pace: took, out: out.With("component", "raft")})
 	if err != nil {
 		return stores{}, err
 	}
-	return stores{logs: cache, stable: stable, snapshots: snapshots, closer: closers{log, stable}}, nil
+	return stores{pace: took, logs: cache, stable: stable, snapshots: snapshots, closer: closers{log, stable}}, nil
 }
 
 // closers close several things.
@@ -136,7 +142,11 @@ func restoreNewest(cfg *Config, snapshots raft.SnapshotStore) (index, term uint6
 }
 
 // logStore gives Raft our log.
-type logStore struct{ log *wal.Log }
+type logStore struct {
+	log  *wal.Log
+	pace *pace
+	out  *slog.Logger
+}
 
 // FirstIndex returns the index of the oldest entry, 0 for none.
 func (s logStore) FirstIndex() (uint64, error) { return s.log.FirstIndex(), nil }
@@ -176,7 +186,15 @@ func (s logStore) StoreLogs(logs []*raft.Log) error {
 			entries[i].AppendedAt = l.AppendedAt.UnixNano()
 		}
 	}
+	start := time.Now()
 	err := s.log.Append(entries)
+	if err == nil {
+		bytes := 0
+		for _, l := range logs {
+			bytes += len(l.Data)
+		}
+		s.pace.synced(s.out, start, len(logs), bytes)
+	}
 	if err != nil {
 		// The leader steps down, is elected again at once and tries again. A
 		// full disk must not make that a busy loop.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -17,6 +18,7 @@ type machine struct {
 	fatal func(error)
 	log   *slog.Logger
 	grown *growth
+	pace  *pace
 	// reconfigured is told when the list of servers has changed.
 	reconfigured func()
 	dead         error // the entry that could not be applied; only Raft's goroutine looks
@@ -47,7 +49,12 @@ func (m *machine) ApplyBatch(logs []*raft.Log) []any {
 			entries, places = append(entries, fsm.Entry{Index: l.Index, Data: l.Data}), append(places, i)
 		}
 	}
-	for i, o := range m.fsm.ApplyBatch(entries) {
+	start := time.Now()
+	outcomes := m.fsm.ApplyBatch(entries)
+	if len(entries) > 0 {
+		m.pace.applied(m.log, start, entries)
+	}
+	for i, o := range outcomes {
 		out[places[i]] = outcome{o.Result, o.Err}
 		if o.Err != nil && m.dead == nil && fsm.Fatal(o.Err) {
 			m.die(o.Err)

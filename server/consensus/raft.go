@@ -86,6 +86,7 @@ type Raft struct {
 
 // stores are what Raft keeps its things in.
 type stores struct {
+	pace      *pace
 	logs      raft.LogStore
 	stable    raft.StableStore
 	snapshots raft.SnapshotStore
@@ -110,7 +111,7 @@ func Open(cfg Config) (*Raft, error) {
 // OpenMemory starts a server that forgets everything when it stops.
 func OpenMemory(cfg Config) (*Raft, error) {
 	mem := raft.NewInmemStore()
-	s := stores{logs: mem, stable: mem, snapshots: raft.NewInmemSnapshotStore()}
+	s := stores{logs: mem, stable: mem, snapshots: raft.NewInmemSnapshotStore(), pace: &pace{}}
 	r, err := start(cfg, s)
 	if err != nil {
 		return nil, fmt.Errorf("open raft in memory: %w", err)
@@ -133,7 +134,7 @@ func start(cfg Config, s stores) (*Raft, error) {
 		trans = network
 	}
 	grown, changed := newGrowth(), &watchers{}
-	m := &machine{fsm: cfg.FSM, fatal: cfg.Fatal, log: log, grown: grown, reconfigured: changed.tell}
+	m := &machine{fsm: cfg.FSM, fatal: cfg.Fatal, log: log, grown: grown, reconfigured: changed.tell, pace: s.pace}
 	r, err := launch(cfg, conf, m, s, trans)
 	if err != nil {
 		if network != nil {
@@ -229,6 +230,7 @@ func (r *Raft) Apply(ctx context.Context, entry []byte) (Applied, error) {
 		return Applied{}, err
 	}
 	var f raft.ApplyFuture
+	defer r.stores.pace.committed(r.log, time.Now(), entry)
 	err := r.wait(ctx, func() raft.Future {
 		f = r.raft.Apply(entry, enqueueTimeout(ctx))
 		return f

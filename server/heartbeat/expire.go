@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/telemetry"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/state"
 	"github.com/seraihq/serai/server/trigger"
@@ -55,6 +56,7 @@ func (m *Monitor) expire(ctx context.Context, late map[string]bool) {
 			continue
 		}
 		m.tell(nodes)
+		telemetry.Count(len(nodes), "nomad", "heartbeat", "invalidate")
 		c.Evals = trigger.ForNodes(view, nodes, api.TriggerNodeUpdate, now)
 		if _, _, err := m.Log.Apply(ctx, c); err != nil {
 			if ctx.Err() == nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/internal/failpoint"
+	"github.com/seraihq/serai/internal/slow"
 	"github.com/seraihq/serai/scheduler"
 	"github.com/seraihq/serai/scheduler/fleet"
 	"github.com/seraihq/serai/server/fsm"
@@ -50,6 +51,7 @@ func (p *Planner) prepare() *batch {
 	}
 	view := p.Store.View()
 	now := p.Now()
+	defer measure("plan.evaluate", time.Now())
 	b := &batch{command: &fsm.PlanApply{Time: now.UnixNano()}, places: map[string]bool{}}
 	for i, x := range evals {
 		if len(b.places) >= maxPlacements {
@@ -69,7 +71,11 @@ func (p *Planner) schedule(b *batch, view *state.View, x *api.Evaluation, now ti
 	start := time.Now()
 	plan, err := p.guarded(view, x, now)
 	measure("worker.invoke_scheduler_"+x.Type, start)
-	traceScheduled(x, start, time.Now(), err)
+	end := time.Now()
+	traceScheduled(x, start, end, err)
+	if took := end.Sub(start); slow.Evaluation.Over(took) {
+		tellSlow(p.Logger, took, x, view, plan)
+	}
 	entry := fsm.Plan{EvalID: x.ID, Namespace: x.Namespace, JobID: x.JobID}
 	job, ok := view.Job(x.Namespace, x.JobID)
 	if ok {
@@ -178,6 +184,7 @@ func (p *Planner) finish(ctx context.Context, o outcome) {
 	var again []*api.Evaluation
 	returned := false
 	end := time.Now()
+	measure("plan.apply", b.submitted)
 	for i, x := range b.evals {
 		r := &o.applied.Plans[i]
 		traceCommitted(b, i, !r.OK(), end)

@@ -74,20 +74,28 @@ type Plugin struct {
 
 // Telemetry says which metrics are kept and where they go.
 type Telemetry struct {
-	CollectionInterval               time.Duration `hcl:"collection_interval" effect:"none"`
+	CollectionInterval               time.Duration `hcl:"collection_interval"`
 	InMemoryCollectionInterval       time.Duration `hcl:"in_memory_collection_interval"`
 	InMemoryRetentionPeriod          time.Duration `hcl:"in_memory_retention_period"`
 	DisableHostname                  bool          `hcl:"disable_hostname"`
 	UseNodeName                      bool          `hcl:"use_node_name"`
 	PrometheusMetrics                bool          `hcl:"prometheus_metrics"`
-	PublishAllocationMetrics         bool          `hcl:"publish_allocation_metrics" effect:"none"`
-	PublishNodeMetrics               bool          `hcl:"publish_node_metrics" effect:"none"`
+	PublishAllocationMetrics         bool          `hcl:"publish_allocation_metrics"`
+	PublishNodeMetrics               bool          `hcl:"publish_node_metrics"`
 	PrefixFilter                     []string      `hcl:"prefix_filter"` // "+prefix" keeps, "-prefix" drops
 	FilterDefault                    bool          `hcl:"filter_default"`
 	StatsdAddress                    string        `hcl:"statsd_address"`
 	StatsiteAddress                  string        `hcl:"statsite_address"`
 	DisableAllocationHookMetrics     bool          `hcl:"disable_allocation_hook_metrics" effect:"none"`
 	DisableDispatchedJobSummaryStats bool          `hcl:"disable_dispatched_job_summary_metrics" effect:"none"`
+
+	// How long operations may take before they are logged with their causes; 0:
+	// for ever. serai's own keys.
+	SlowRequest    time.Duration `hcl:"slow_request"`
+	SlowCommit     time.Duration `hcl:"slow_commit"`
+	SlowApply      time.Duration `hcl:"slow_apply"`
+	SlowFsync      time.Duration `hcl:"slow_fsync"`
+	SlowEvaluation time.Duration `hcl:"slow_evaluation"`
 
 	// Traces of evaluations, over OTLP/HTTP; serai's own keys.
 	OTLPEndpoint string                   `hcl:"otlp_endpoint"` // "http://HOST:4318"; empty: no traces

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/client/network"
+	"github.com/seraihq/serai/internal/slow"
 )
 
 // Default is the configuration before any file or flag.
@@ -76,6 +77,8 @@ func defaultTelemetry() Telemetry {
 	return Telemetry{
 		CollectionInterval: time.Second, InMemoryCollectionInterval: 10 * time.Second,
 		InMemoryRetentionPeriod: time.Minute, FilterDefault: true, OTLPSample: 1,
+		SlowRequest: slow.Usual.Request, SlowCommit: slow.Usual.Commit, SlowApply: slow.Usual.Apply,
+		SlowFsync: slow.Usual.Fsync, SlowEvaluation: slow.Usual.Evaluation,
 	}
 }
 

@@ -111,8 +111,10 @@ func (a *API) health(w http.ResponseWriter, r *http.Request, req *api.AgentHealt
 		health.Client = nil
 	case "client":
 		health.Server = nil
+	case "leader":
+		return a.leads(w, r)
 	default:
-		return api.Errorf(api.ErrInvalid, "type %q: must be \"server\" or \"client\"", req.Type)
+		return api.Errorf(api.ErrInvalid, "type %q: must be \"server\", \"client\" or \"leader\"", req.Type)
 	}
 	if bad := func(s *api.HealthState) bool { return s != nil && !s.Ok }; bad(health.Server) || bad(health.Client) {
 		w.Header().Set("Content-Type", "application/json")
@@ -120,6 +122,18 @@ func (a *API) health(w http.ResponseWriter, r *http.Request, req *api.AgentHealt
 		return json.NewEncoder(w).Encode(health)
 	}
 	return writeValue(w, r, health)
+}
+
+// leads answers load balancers that want the leader alone; serai's own.
+func (a *API) leads(w http.ResponseWriter, r *http.Request) error {
+	state := api.HealthState{Ok: a.Agent.Leads(), Message: "ok"}
+	if !state.Ok {
+		state.Message = "this agent does not lead"
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return json.NewEncoder(w).Encode(api.AgentHealthResponse{Server: &state})
+	}
+	return writeValue(w, r, api.AgentHealthResponse{Server: &state})
 }
 
 func (a *API) metrics(w http.ResponseWriter, r *http.Request, req *api.MetricsRequest) error {

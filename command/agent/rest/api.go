@@ -79,6 +79,8 @@ type Agent interface {
 	Region() string
 	Self() api.AgentSelfResponse
 	Health() api.AgentHealthResponse
+	// Leads says whether its server is the leader.
+	Leads() bool
 	Reload() error
 }
 

@@ -66,10 +66,14 @@ func (f *fakeServer) Events(context.Context, *api.EventStreamRequest) (func(cont
 	}, nil
 }
 
-type fakeAgent struct{ health api.AgentHealthResponse }
+type fakeAgent struct {
+	health api.AgentHealthResponse
+	leads  bool
+}
 
 func (fakeAgent) Region() string                    { return "global" }
 func (fakeAgent) Self() api.AgentSelfResponse       { return api.AgentSelfResponse{} }
+func (a fakeAgent) Leads() bool                     { return a.leads }
 func (a fakeAgent) Health() api.AgentHealthResponse { return a.health }
 func (fakeAgent) Reload() error                     { return nil }
 
@@ -215,7 +219,7 @@ func TestLongListsComeWholeAndCompressed(t *testing.T) {
 }
 
 func TestHealthTellsByStatus(t *testing.T) {
-	s, _ := start(t, &fakeServer{}, fakeAgent{api.AgentHealthResponse{
+	s, _ := start(t, &fakeServer{}, fakeAgent{health: api.AgentHealthResponse{
 		Server: &api.HealthState{Ok: true, Message: "ok"}, Client: &api.HealthState{Message: "no heartbeat"}}})
 	for query, status := range map[string]int{"": 500, "?type=server": 200, "?type=client": 500, "?type=cat": 400} {
 		if resp, body := ask(t, "GET", s.URL+"/v1/agent/health"+query, ""); resp.StatusCode != status {

@@ -39,6 +39,7 @@ type agentFacts struct{}
 
 func (agentFacts) Region() string              { return "global" }
 func (agentFacts) Self() api.AgentSelfResponse { return api.AgentSelfResponse{} }
+func (agentFacts) Leads() bool                 { return true }
 func (agentFacts) Health() api.AgentHealthResponse {
 	return api.AgentHealthResponse{Server: &api.HealthState{Ok: true, Message: "ok"}}
 }
