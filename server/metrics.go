@@ -32,10 +32,17 @@ var counters = [][]string{
 	{"plan", "node_rejected"}, {"snapshot", "saved"}, {"snapshot", "failed"},
 }
 
+// raftCounters are Raft's own, which it counts seldom.
+var raftCounters = [][]string{{"state", "leader"}, {"state", "candidate"}, {"transition", "heartbeat_timeout"}}
+
 func (s *Server) gauges() {
 	for _, name := range counters {
 		telemetry.Count(0, append([]string{"nomad"}, name...)...)
 	}
+	for _, name := range raftCounters {
+		telemetry.Count(0, append([]string{"raft"}, name...)...)
+	}
+	telemetry.Gauge(float64(len(s.Peers())), "raft", "peers")
 	b := s.broker.Stats()
 	gauge := func(v int, name ...string) { telemetry.Gauge(float64(v), append([]string{"nomad"}, name...)...) }
 	gauge(b.Ready, "broker", "total_ready")

@@ -260,3 +260,20 @@ func TestEventStreamAndMonitorSendAtOnce(t *testing.T) {
 		t.Fatalf("%q (%v)", buf[:n], err)
 	}
 }
+
+// TestHealthOfTheLeader is what a load balancer asks that wants the leader alone.
+func TestHealthOfTheLeader(t *testing.T) {
+	for leads, want := range map[bool]int{true: http.StatusOK, false: http.StatusServiceUnavailable} {
+		s, _ := start(t, &fakeServer{}, fakeAgent{leads: leads})
+		resp, err := http.Get(s.URL + "/v1/agent/health?type=leader")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var h api.AgentHealthResponse
+		err = json.NewDecoder(resp.Body).Decode(&h)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != want || h.Server == nil || h.Server.Ok != leads {
+			t.Errorf("leads %v: %d %+v %v", leads, resp.StatusCode, h.Server, err)
+		}
+	}
+}
