@@ -17,5 +17,8 @@ export const places: Place[][] = [
     { to: "/jobs", text: "Jobs", icon: "jobs", key: "j", main: true },
     { to: "/allocations", text: "Allocations", icon: "terminal", key: "a", main: true },
   ],
+  [
+    { to: "/nodes", text: "Nodes", icon: "nodes", key: "n" },
+  ],
   [{ to: "/settings", text: "Settings", icon: "settings", key: "s", main: true }],
 ];

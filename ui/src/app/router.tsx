@@ -56,6 +56,18 @@ const allocation = createRoute({
   validateSearch: texts("tab", "task", "stream", "path", "find"),
   component: lazyRouteComponent(() => import("../views/alloc/AllocationPage"), "AllocationPage"),
 });
+const nodes = createRoute({
+  getParentRoute: () => root,
+  path: "/nodes",
+  validateSearch: texts("q", "state", "pool", "dc", "class"),
+  component: lazyRouteComponent(() => import("../views/nodes/Nodes"), "Nodes"),
+});
+const node = createRoute({
+  getParentRoute: () => root,
+  path: "/nodes/$node",
+  validateSearch: texts("tab"),
+  component: lazyRouteComponent(() => import("../views/nodes/NodePage"), "NodePage"),
+});
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -63,7 +75,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, jobs, run, job, allocations, allocation, settings]),
+  routeTree: root.addChildren([overview, jobs, run, job, allocations, allocation, nodes, node, settings]),
   basepath: "/ui",
   defaultPreload: "intent",
   defaultErrorComponent: Crashed,
