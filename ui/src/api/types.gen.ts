@@ -1231,6 +1231,16 @@ export interface Node {
   ModifyIndex: number;
 }
 
+export interface NodeBrake {
+  Holds: boolean;
+  Since?: string | null;
+  Held: number;
+  Nodes: string[] | null;
+  GivenUp: number;
+  Percent: number;
+  ReleasedUntil?: string | null;
+}
+
 export interface NodeCpuResources {
   CpuShares: number;
   TotalCpuCores: number;
@@ -2176,9 +2186,13 @@ export interface Operations {
   "Operator.SchedulerConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: SchedulerConfigurationResponse };
   "Operator.SetSchedulerConfig": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; cas?: number }; body: SchedulerConfiguration; response: SchedulerSetConfigurationResponse };
   "Operator.RaftConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: RaftConfiguration };
+  "Operator.RaftPeerRemove": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; id?: string; address?: string }; body: undefined; response: {} };
+  "Operator.RaftTransferLeadership": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; id?: string; address?: string }; body: undefined; response: {} };
+  "Operator.NodeBrake": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: NodeBrake };
+  "Operator.NodeBrakeRelease": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: NodeBrake };
   "Operator.AutopilotConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AutopilotConfiguration };
   "Operator.SetAutopilotConfig": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; cas?: number }; body: AutopilotConfiguration; response: boolean };
-  "Operator.AutopilotHealth": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AutopilotHealth };
+  "Operator.AutopilotHealth": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; always?: boolean }; body: undefined; response: AutopilotHealth };
   "Operator.SnapshotSave": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Response };
   "Operator.SnapshotRestore": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; force?: boolean }; body: undefined; response: Response };
   "Events.Stream": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; topic?: string[] }; body: undefined; response: Response };
@@ -2351,6 +2365,10 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "Operator.SchedulerConfig": ["GET", "/v1/operator/scheduler/configuration", "operator:read"],
   "Operator.SetSchedulerConfig": ["PUT", "/v1/operator/scheduler/configuration", "operator:write"],
   "Operator.RaftConfig": ["GET", "/v1/operator/raft/configuration", "management"],
+  "Operator.RaftPeerRemove": ["DELETE", "/v1/operator/raft/peer", "management"],
+  "Operator.RaftTransferLeadership": ["PUT", "/v1/operator/raft/transfer-leadership", "management"],
+  "Operator.NodeBrake": ["GET", "/v1/operator/node-brake", "operator:read"],
+  "Operator.NodeBrakeRelease": ["PUT", "/v1/operator/node-brake/release", "operator:write"],
   "Operator.AutopilotConfig": ["GET", "/v1/operator/autopilot/configuration", "operator:read"],
   "Operator.SetAutopilotConfig": ["PUT", "/v1/operator/autopilot/configuration", "operator:write"],
   "Operator.AutopilotHealth": ["GET", "/v1/operator/autopilot/health", "operator:read"],
