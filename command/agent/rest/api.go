@@ -220,7 +220,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) err
 		}
 		return err
 	}
-	if a.answeredHere(op) && !inHandshake(r, op) {
+	if a.checkedHere(op) && !inHandshake(r, op) {
 		if err := a.permit(r.Context(), op, req); err != nil {
 			return err
 		}

@@ -43,11 +43,12 @@ func (a *API) withSecret(r *http.Request) *http.Request {
 	return r.WithContext(auth.WithSecret(r.Context(), secretOf(r)))
 }
 
-// answeredHere says that this package answers an operation, and so checks it.
-func (a *API) answeredHere(op *api.Endpoint) bool {
+// checkedHere says that this package checks an operation: it answers it, or
+// nobody does. The server checks the others.
+func (a *API) checkedHere(op *api.Endpoint) bool {
 	_, value := a.values[op]
 	_, stream := a.streams[op]
-	return value || stream
+	return value || stream || a.Server == nil || !a.Server.Answers(op)
 }
 
 // permit refuses what a request's token may not do.

@@ -1,0 +1,273 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seraihq/serai/api"
+)
+
+const bootSecret = "b0075ec2-0000-4000-8000-000000000001"
+
+// world is a cluster with access control: a server, an agent with a client
+// alone, and in each of two namespaces something of every kind.
+type world struct {
+	t       *testing.T
+	server  string // addresses of the APIs
+	client  string
+	secrets map[string]string // by the name of the shape
+	things  map[string]things // by namespace
+	node    string
+	token   string // accessor of a token
+	role    string
+}
+
+type things struct{ alloc, eval, deployment, scaling string }
+
+// caller sends requests from ever new addresses of this machine, so that wrong
+// secrets are not held against each other.
+var callers atomic.Uint32
+
+func caller() *http.Client {
+	n := callers.Add(1)
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 7, byte(n>>8), byte(n))}}
+	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableCompression: true}}
+}
+
+// kept is a caller that keeps its connections.
+var kept = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}}
+
+// do sends a request and gives the answer's beginning: streams have no end.
+func (w *world) do(from *http.Client, method, url, secret, body string) (status int, text string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if secret != "" {
+		req.Header.Set("X-Nomad-Token", secret)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := from.Do(req)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", method, url, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK && resp.ContentLength < 0 && strings.Contains(url, "stream") || strings.Contains(url, "/monitor") && resp.StatusCode == http.StatusOK {
+		return resp.StatusCode, ""
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, 4<<20))
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", method, url, err)
+	}
+	return resp.StatusCode, string(data)
+}
+
+// must does something as the management token.
+func (w *world) must(method, path string, body any, into any) {
+	w.t.Helper()
+	text := ""
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		text = string(b)
+	}
+	status, answer := w.do(kept, method, w.server+path, bootSecret, text)
+	if status != http.StatusOK {
+		w.t.Fatalf("%s %s: %d %s", method, path, status, answer)
+	}
+	if into != nil {
+		if err := json.Unmarshal([]byte(answer), into); err != nil {
+			w.t.Fatalf("%s %s: %v in %s", method, path, err, answer)
+		}
+	}
+}
+
+// mark is in what a namespace holds, and must be seen by nobody else.
+func mark(namespace string) string { return "mark-of-" + namespace }
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, secrets: map[string]string{}, things: map[string]things{}}
+	cfg := dev(t, "acl {\n enabled = true\n token_min_expiration_ttl = \"1ms\"\n}\n")
+	cfg.Client.Enabled = false
+	w.server, _ = run(t, cfg, nil)
+	if status, body := w.do(kept, "PUT", w.server+"/v1/acl/bootstrap", "", `{"BootstrapSecret":"`+bootSecret+`"}`); status != 200 {
+		t.Fatalf("bootstrap: %d %s", status, body)
+	}
+	leader := ""
+	w.must("GET", "/v1/status/leader", nil, &leader)
+	c := alone(t, "node", leader)
+	c.ACL.Enabled, c.ACL.TokenTTL = true, 0
+	w.client, _ = run(t, c, nil)
+	w.populate()
+	w.tokens()
+	t.Cleanup(w.clear)
+	return w
+}
+
+func (w *world) populate() {
+	var nodes []*api.NodeListStub
+	w.must("GET", "/v1/nodes", nil, &nodes)
+	if len(nodes) != 1 {
+		w.t.Fatalf("%d nodes", len(nodes))
+	}
+	w.node = nodes[0].ID
+	w.must("PUT", "/v1/node/pools", map[string]any{"Name": "pool1"}, nil)
+	for _, ns := range []string{"ns1", "ns2"} {
+		w.must("PUT", "/v1/namespace", map[string]any{"Name": ns, "Description": mark(ns)}, nil)
+		w.must("PUT", "/v1/jobs?namespace="+ns, map[string]any{"Job": job(ns)}, nil)
+		var x things
+		w.await("an allocation in "+ns, func() bool {
+			var allocs []*api.AllocationListStub
+			var deployments []*api.Deployment
+			w.must("GET", "/v1/allocations?namespace="+ns, nil, &allocs)
+			w.must("GET", "/v1/deployments?namespace="+ns, nil, &deployments)
+			if len(allocs) == 0 || len(deployments) == 0 {
+				return false
+			}
+			x.alloc, x.eval, x.deployment = allocs[0].ID, allocs[0].EvalID, deployments[0].ID
+			return true
+		})
+		var policies []*api.ScalingPolicyListStub
+		w.must("GET", "/v1/scaling/policies?namespace="+ns, nil, &policies)
+		x.scaling = policies[0].ID
+		w.things[ns] = x
+	}
+	w.await("end of the allocations", func() bool {
+		for _, x := range w.things {
+			var a api.Allocation
+			w.must("GET", "/v1/allocation/"+x.alloc, nil, &a)
+			if status, _ := w.do(kept, "GET", w.client+"/v1/client/fs/ls/"+x.alloc, bootSecret, ""); status != 200 || a.ClientStatus != api.AllocClientFailed {
+				return false
+			}
+		}
+		return true
+	})
+	last, same := "", 0
+	w.await("rest", func() bool {
+		time.Sleep(50 * time.Millisecond)
+		now := w.state()
+		if same++; now != last {
+			last, same = now, 0
+		}
+		return same > 10
+	})
+}
+
+// clear has the node give back what the allocations took.
+func (w *world) clear() {
+	for ns := range w.things {
+		w.do(kept, "DELETE", w.server+"/v1/job/web?purge=true&namespace="+ns, bootSecret, "")
+	}
+	w.await("room on the node", func() bool {
+		w.do(kept, "PUT", w.server+"/v1/system/gc", bootSecret, "")
+		for _, x := range w.things {
+			if status, _ := w.do(kept, "GET", w.client+"/v1/client/fs/ls/"+x.alloc, bootSecret, ""); status == 200 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (w *world) await(what string, ok func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("still no %s", what)
+		}
+	}
+}
+
+// job is a job whose task never starts: its driver does not like the config.
+func job(namespace string) map[string]any {
+	return map[string]any{
+		"ID": "web", "Name": mark(namespace), "Namespace": namespace, "Type": "service", "Datacenters": []string{"dc1"},
+		"TaskGroups": []any{map[string]any{
+			"Name": "g", "Count": 1, "Scaling": map[string]any{"Min": 1, "Max": 5, "Enabled": true},
+			"Update":           map[string]any{"MaxParallel": 1, "HealthCheck": "manual", "MinHealthyTime": 1000000000, "HealthyDeadline": 600000000000, "ProgressDeadline": 1200000000000},
+			"RestartPolicy":    map[string]any{"Attempts": 0, "Mode": "fail", "Interval": 60000000000, "Delay": 1000000000},
+			"ReschedulePolicy": map[string]any{"Attempts": 0, "Unlimited": false},
+			"Tasks":            []any{map[string]any{"Name": "t", "Driver": "mock_driver", "Config": map[string]any{"start_error": "it never starts"}}},
+		}},
+	}
+}
+
+// tokens makes the tokens of the shapes.
+func (w *world) tokens() {
+	for i := range shapes {
+		s := &shapes[i]
+		policy := fmt.Sprintf("shape-%d", i)
+		if s.rules != "" && !s.anonymous {
+			w.must("PUT", "/v1/acl/policy/"+policy, map[string]any{"Rules": s.rules}, nil)
+		}
+		switch {
+		case s.management:
+			w.secrets[s.name] = bootSecret
+		case s.name == "unknown":
+			w.secrets[s.name] = "00000000-dead-4bad-8bad-000000000000"
+		case s.name == "malformed":
+			w.secrets[s.name] = "not a \u00fcuid"
+		case s.rules == "" || s.anonymous:
+		default:
+			w.secrets[s.name] = w.makeToken(s, policy)
+		}
+	}
+}
+
+func (w *world) makeToken(s *shape, policy string) string {
+	ask := map[string]any{"Name": s.name, "Type": "client", "Policies": []string{policy}}
+	if s.role {
+		var role api.ACLRole
+		w.must("PUT", "/v1/acl/role", map[string]any{"Name": "role-1", "Policies": []any{map[string]any{"Name": policy}}}, &role)
+		w.role = role.ID
+		ask["Policies"], ask["Roles"] = nil, []any{map[string]any{"ID": role.ID}}
+	}
+	if s.name == "expired" {
+		ask["ExpirationTTL"] = "1ms"
+	}
+	var t api.ACLTokenSecret
+	w.must("PUT", "/v1/acl/token", ask, &t)
+	if s.name == "deleted" {
+		w.must("DELETE", "/v1/acl/token/"+t.AccessorID, nil, nil)
+	} else {
+		w.token = t.AccessorID
+	}
+	return t.SecretID.Reveal()
+}
+
+// state is all that requests could have changed.
+func (w *world) state() string {
+	var all bytes.Buffer
+	for _, path := range []string{
+		"/v1/jobs?namespace=*", "/v1/namespaces", "/v1/node/pools", "/v1/acl/policies", "/v1/acl/roles", "/v1/acl/tokens",
+		"/v1/deployments?namespace=*", "/v1/evaluations?namespace=*", "/v1/operator/scheduler/configuration", "/v1/operator/raft/configuration",
+		"/v1/client/metadata?node_id=" + w.node, "/v1/job/web/versions?namespace=ns1", "/v1/job/web/versions?namespace=ns2", "/v1/scaling/policies?namespace=*",
+	} {
+		status, body := w.do(kept, "GET", w.server+path, bootSecret, "")
+		if status != 200 {
+			w.t.Fatalf("%s: %d %s", path, status, body)
+		}
+		fmt.Fprintf(&all, "%s\n%s\n", path, body)
+	}
+	var node api.Node
+	w.must("GET", "/v1/node/"+w.node, nil, &node)
+	fmt.Fprintln(&all, node.SchedulingEligibility, node.DrainStrategy, len(node.Meta))
+	return all.String()
+}
