@@ -80,6 +80,7 @@ func (b *Broker) reset() {
 
 // Run keeps the queue in step with the store until ctx ends.
 func (b *Broker) Run(ctx context.Context) error {
+	defer b.empty() // another server leads now, and this one has nothing to tell
 	for {
 		err := b.follow(ctx)
 		if !errors.Is(err, state.ErrGap) {
@@ -110,6 +111,12 @@ func (b *Broker) follow(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+func (b *Broker) empty() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reset()
 }
 
 func (b *Broker) fill(v *state.View) {

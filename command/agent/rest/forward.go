@@ -120,6 +120,12 @@ func (a *API) forward(w http.ResponseWriter, r *http.Request, match api.Match) (
 		a.toServer(w, r)
 		return true, nil
 	}
+	if away, err := a.leaderKnows(r, alloc, node); err != nil {
+		return false, err
+	} else if away {
+		a.toLeader(w, r)
+		return true, nil
+	}
 	if err := a.permitForward(r, match); err != nil {
 		return false, err
 	}

@@ -69,6 +69,21 @@ func (a *API) elsewhere(r *http.Request) (bool, error) {
 	return true, nil
 }
 
+// leaderKnows says whether to ask the leader where an allocation or a node is: this
+// server does not know it, and may be behind.
+func (a *API) leaderKnows(r *http.Request, alloc, node string) (bool, error) {
+	known := false
+	if alloc != "" {
+		_, known = a.Server.Locate(alloc)
+	} else {
+		_, known = a.Server.Node(node)
+	}
+	if known {
+		return false, nil
+	}
+	return a.elsewhere(r)
+}
+
 func (a *API) toLeader(w http.ResponseWriter, r *http.Request) { a.proxies.leader.ServeHTTP(w, r) }
 
 const (
