@@ -147,12 +147,17 @@ func (m members) Lost() <-chan struct{} {
 func (s *Server) watchContact(ctx context.Context) error {
 	tick := time.NewTicker(contactEvery)
 	defer tick.Stop()
+	begun := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
-			s.standing.heard(time.Since(s.raft.LastContact()) < lostAfter)
+			heard := s.raft.LastContact()
+			if heard.Before(begun) {
+				heard = begun // one that has only just been started is given the time
+			}
+			s.standing.heard(time.Since(heard) < lostAfter)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func recoverPeers(cfg *Config, s stores) error {
 // reconfigure makes a snapshot of everything in the log, with other servers, and
 // empties the log.
 func reconfigure(cfg *Config, s stores, servers raft.Configuration) error {
-	m := &machine{fsm: cfg.FSM, log: cfg.Logger, grown: newGrowth(), reconfigured: func() {}}
+	m := &machine{fsm: cfg.FSM, log: cfg.Logger, grown: newGrowth(), reconfigured: func() {}, pace: s.pace}
 	_, trans := raft.NewInmemTransport(raft.ServerAddress(cfg.Address))
 	conf := library(*cfg, cfg.Logger)
 	return raft.RecoverCluster(conf, m, s.logs, s.stable, s.snapshots, trans, servers)
