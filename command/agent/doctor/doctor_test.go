@@ -62,7 +62,7 @@ func newPlant(t *testing.T) *plant {
 	if err := os.Mkdir(p.dir+"/data", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p.conf = "data_dir = \"" + p.dir + "/data\"\nserver {\n enabled = true\n bootstrap_expect = 1\n snapshot {\n  interval = \"1h\"\n  path = \"" + p.dir + "/snapshots\"\n }\n}\nclient {\n enabled = true\n}\n"
+	p.conf = "data_dir = \"" + p.dir + "/data\"\nserver {\n enabled = true\n bootstrap_expect = 1\n snapshot {\n  interval = \"1h\"\n  path = \"" + p.dir + "/snapshots\"\n }\n}\nclient {\n enabled = true\n}\nacl {\n enabled = true\n}\n"
 	p.write("snapshots/serai-0a1b2c3d-20260501T010203Z-000000000077.snap", "x", 0o600)
 	return p
 }
@@ -138,7 +138,8 @@ var plants = map[string]func(p *plant){
 		p.subj.Refused = api.Errorf(api.ErrDenied, "Permission denied")
 		p.subj.Address = "http://127.0.0.1:4646"
 	},
-	"unknown_keys": func(p *plant) { p.conf += "clinet {\n}\nlog_levle = \"INFO\"\n" },
+	"no_access_control": func(p *plant) { p.conf = strings.Replace(p.conf, "acl {\n enabled = true\n}\n", "", 1) },
+	"unknown_keys":      func(p *plant) { p.conf += "clinet {\n}\nlog_levle = \"INFO\"\n" },
 	"modes": func(p *plant) {
 		_ = os.Chmod(p.dir+"/data", 0o777)
 		p.write("data/server/keyring.json", "{}", 0o640)
@@ -146,7 +147,9 @@ var plants = map[string]func(p *plant){
 		p.conf += "telemetry {\n otlp_endpoint = \"https://otel.example.com\"\n otlp_headers = { token = \"SENTINEL\" }\n}\n"
 		p.write("agent.hcl", "", 0o644)
 	},
-	"open_to_the_world": func(p *plant) { p.conf += "bind_addr = \"0.0.0.0\"\nenable_debug = true\n" },
+	"open_to_the_world": func(p *plant) {
+		p.conf = strings.Replace(p.conf, "acl {\n enabled = true\n}\n", "", 1) + "bind_addr = \"0.0.0.0\"\nenable_debug = true\n"
+	},
 	"certificate_expired": func(p *plant) {
 		p.certificate(pki.Request{Role: tlsx.RoleServer, Region: "global", From: time.Now().Add(-100 * time.Hour), Life: 99 * time.Hour})
 	},
