@@ -68,7 +68,13 @@ var (
 	SnapshotSave         = agent[ListRequest, Raw]("Operator.SnapshotSave", http.MethodGet, "/v1/operator/snapshot", "operator:snapshot-save")
 	SnapshotRestore      = agent[SnapshotRestoreRequest, Raw]("Operator.SnapshotRestore", http.MethodPut, "/v1/operator/snapshot", "management")
 
-	EventStream = agent[EventStreamRequest, Raw]("Events.Stream", http.MethodGet, "/v1/event/stream", "filter")
+	EventStream     = agent[EventStreamRequest, Raw]("Events.Stream", http.MethodGet, "/v1/event/stream", "filter")
+	CARead          = read[ListRequest, CAResponse]("CA.Read", "/v1/operator/ca", "management", NamespaceNone)
+	CARotate        = write[WriteRequest, CAResponse]("CA.Rotate", http.MethodPut, "/v1/operator/ca/rotate", "management", NamespaceNone)
+	CARetire        = write[CARetireRequest, CAResponse]("CA.Retire", http.MethodPut, "/v1/operator/ca/retire", "management", NamespaceNone)
+	CARevoke        = write[CARevokeRequest, CARevokeResponse]("CA.Revoke", http.MethodPut, "/v1/operator/ca/revoke", "management", NamespaceNone)
+	JoinTokenCreate = write[JoinTokenRequest, JoinTokenResponse]("JoinToken.Create", http.MethodPut, "/v1/operator/join-token", "management", NamespaceNone)
+	JoinTokenRevoke = write[NameWriteRequest, None]("JoinToken.Revoke", http.MethodDelete, "/v1/operator/join-token/{name}", "management", NamespaceNone)
 )
 
 // ListRequest asks for objects.

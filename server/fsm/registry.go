@@ -98,6 +98,12 @@ var definitions = []definition{
 	define[ACLExpire](49, "ACLExpire"),
 	define[ProtocolRaise](100, "ProtocolRaise"),
 	define[AutopilotConfigSet](60, "AutopilotConfigSet"),
+	define[AuthorityAdd](80, "AuthorityAdd"),
+	define[AuthorityRetire](81, "AuthorityRetire"),
+	define[CertificateIssue](82, "CertificateIssue"),
+	define[CertificateConfirm](83, "CertificateConfirm"),
+	define[CertificateRevoke](84, "CertificateRevoke"),
+	define[JoinTokenRevoke](85, "JoinTokenRevoke"),
 }
 
 var (

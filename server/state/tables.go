@@ -32,6 +32,9 @@ const (
 	TableACLTokens        = "acl_tokens"
 	TableOneTimeTokens    = "one_time_tokens"
 	TableACLBootstrap     = "acl_bootstrap"
+	TableAuthorities      = "authorities"
+	TableCertificates     = "certificates"
+	TableJoinTokens       = "join_tokens"
 
 	// Derived from the tables above, and therefore in no snapshot.
 	TableNodeUsage = "node_usage"
@@ -52,6 +55,7 @@ type tables struct {
 	clusterTables
 	deploymentTables
 	acl aclTables
+	trustTables
 }
 
 func newTables(s *table.Store) *tables {
@@ -63,6 +67,7 @@ func newTables(s *table.Store) *tables {
 		clusterTables:    newClusterTables(s),
 		deploymentTables: newDeploymentTables(s),
 		acl:              newACLTables(s),
+		trustTables:      newTrustTables(s),
 	}
 }
 
