@@ -127,3 +127,21 @@ func Bundle(chain string, key crypto.Signer) ([]byte, error) {
 	}
 	return append([]byte(chain), k...), nil
 }
+
+// TrustAnswer tells an agent whom to trust.
+type TrustAnswer struct {
+	Authorities string // PEM: all of them; empty: the cluster's certificates are made by hand
+	Active      string // PEM: the one that signs
+	Revoked     []string
+}
+
+// RenewRequest asks for a new certificate for a new key.
+type RenewRequest struct{ CSR []byte }
+
+// RenewAnswer is the new certificate, with those between it and its authority.
+type RenewAnswer struct{ Certificate string }
+
+// Secrets are what servers share: they leave a server only for another one.
+type Secrets struct {
+	Keys []byte // PEM: of the authorities
+}
