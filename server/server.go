@@ -30,6 +30,7 @@ import (
 	"github.com/seraihq/serai/server/periodic"
 	"github.com/seraihq/serai/server/planner"
 	"github.com/seraihq/serai/server/state"
+	"github.com/seraihq/serai/server/trust"
 )
 
 // Config is what Open needs.
@@ -49,6 +50,7 @@ type Config struct {
 	GC              gc.Thresholds
 	GCInterval      time.Duration
 	Heartbeat       Heartbeat
+	TLS             TLS
 	EventBuffer     int           // commits that the event stream remembers
 	Backup          backup.Config // snapshots by the clock; none without a Target
 	Protocol        int           // newest protocol version that this server may use; 0: what its build knows
@@ -99,6 +101,7 @@ type Server struct {
 	gossip    *gossip.Gossip                 // nil: none
 	pilot     atomic.Pointer[autopilot.Loop] // nil: this server does not lead
 	word      promise
+	trust     *trust.Service
 
 	key      ed25519.PublicKey
 	standing *standing
@@ -169,7 +172,9 @@ func (s *Server) assemble() {
 			return err
 		},
 	})
+	s.trust = s.newTrust()
 	s.endpoints = endpoint.New(endpoint.Config{
+		Trust: s.trust,
 		Store: s.store, Log: log, Logger: component("endpoint"), Region: s.cfg.Region,
 		Limits: s.cfg.Limits, Drivers: s.cfg.Drivers, Collect: s.collector.Collect,
 		ACL: s.tokens, Tokens: s.cfg.ACL.Tokens, BootstrapReset: s.bootstrapReset,
@@ -189,6 +194,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.nodes.Run(ctx) })
 	g.Go(func() error { return s.events.Run(ctx) })
+	g.Go(func() error { return s.trust.Run(ctx) })
 	g.Go(func() error { return s.raft.Lead(ctx, s.lead) })
 	g.Go(func() error { return s.measure(ctx) })
 	g.Go(func() error { return s.watchContact(ctx) })
@@ -226,6 +232,9 @@ func (s *Server) lead(ctx context.Context) error {
 		return err
 	}
 	if err := s.found(ctx); err != nil {
+		return err
+	}
+	if err := s.trust.Found(ctx); err != nil {
 		return err
 	}
 	s.cfg.Logger.Info("this server leads", "index", s.store.View().Index())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -37,7 +38,9 @@ type Options struct {
 	// Reload reads the configuration anew, for SIGHUP; nil: it cannot be.
 	Reload func() (*config.Agent, error)
 
-	started func(a *Agent) // for tests: told once the parts are open
+	// For tests: told once the parts are open, and how often trust is looked at.
+	started    func(a *Agent)
+	trustEvery time.Duration
 }
 
 // stopGrace is how long open requests have to end when the agent stops.
@@ -59,6 +62,7 @@ type Agent struct {
 	rpc         *listen.Server              // nil: none
 	keys        *tlsx.Keys                  // nil: no TLS
 	dialer      *tlsx.Dialer                // to servers
+	joins       net.Listener                // of those that have no certificate yet; nil: none can join
 	scratch     string                      // directory of a dev agent, removed at its end
 	scratchLock *lock                       // of that directory
 	traces      func(context.Context) error // ends their delivery; nil: none
@@ -217,9 +221,11 @@ func (a *Agent) run(ctx context.Context) error {
 	if a.rpc != nil {
 		a.rpc.Handle(a.guarded(a.rpc, a.rpcHandler(people)))
 		g.Go(func() error { return a.rpc.Run(ctx) })
+		g.Go(func() error { return a.serveJoins(ctx) })
 	}
 	g.Go(func() error { return a.announce(ctx) })
 	g.Go(func() error { tendMemory(ctx); return nil })
+	g.Go(func() error { a.keepTrust(ctx); return nil })
 	g.Go(func() error {
 		for {
 			select {

@@ -9,6 +9,7 @@ import (
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/command/agent/listen"
 	"github.com/seraihq/serai/internal/rpc"
+	"github.com/seraihq/serai/internal/tlsx"
 )
 
 // listen takes the address of the HTTP API.
@@ -35,6 +36,9 @@ func (a *Agent) listenRPC() (*listen.Server, error) {
 		MaxHeaderBytes: int(l.HTTPMaxHeaderBytes), MaxConnsPerClient: l.RPCMaxConnsPerClient, Grace: stopGrace, HTTP2: true,
 		TLS: a.rpcTLS(), HandshakeTimeout: l.RPCHandshakeTimeout,
 	})
+	if err == nil && a.cfg.TLS.CAKeyFile != "" {
+		a.joins = s.Streams(tlsx.ProtoJoin)
+	}
 	if err != nil || s.Address().IP.IsLoopback() || a.cfg.TLS.RPC {
 		return s, err
 	}
@@ -45,7 +49,7 @@ func (a *Agent) listenRPC() (*listen.Server, error) {
 // rpcHandler answers other agents: their own calls, and people's requests that
 // they pass on.
 func (a *Agent) rpcHandler(people http.Handler) http.Handler {
-	calls := rpc.NewHandler(a.server.Nodes(), a.logger.With("component", "rpc"))
+	calls := rpc.NewHandler(a.server.Nodes(), a.server.Trust(), a.logger.With("component", "rpc"))
 	if !a.cfg.DevMode {
 		calls.Serve(a.server)
 	}

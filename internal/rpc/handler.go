@@ -32,14 +32,15 @@ const (
 // Handler answers the calls of client agents, which are under Prefix.
 type Handler struct {
 	nodes   Nodes
+	trust   Trust // nil: no certificates are signed here
 	logger  *slog.Logger
 	encoded encoded
 	servers Servers // nil: this server is alone
 }
 
-// NewHandler makes the handler.
-func NewHandler(nodes Nodes, logger *slog.Logger) *Handler {
-	return &Handler{nodes: nodes, logger: logger}
+// NewHandler makes the handler; trust may be nil.
+func NewHandler(nodes Nodes, trust Trust, logger *slog.Logger) *Handler {
+	return &Handler{nodes: nodes, trust: trust, logger: logger}
 }
 
 // ServeHTTP answers a call.
@@ -68,6 +69,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	body, err := readAll(r.Body, bodyLimit(r.URL.Path), "the request")
 	_ = deadlines.SetReadDeadline(time.Time{})
 	if err != nil {
+		return err
+	}
+	if done, err := h.trusting(w, r, body); done || err != nil {
 		return err
 	}
 	switch r.URL.Path {

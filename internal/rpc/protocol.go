@@ -23,6 +23,9 @@ const (
 	pathUpdate    = Prefix + "node/update"
 	pathSync      = Prefix + "node/sync"
 	pathResolve   = Prefix + "acl/resolve"
+	pathTrust     = Prefix + "trust/sync"
+	pathRenew     = Prefix + "trust/renew"
+	pathSecrets   = Prefix + "trust/secrets"
 )
 
 // roles says which certificates may make which calls; a call that is not listed
@@ -33,6 +36,10 @@ var roles = map[string][]tlsx.Role{
 	pathBeats:     {tlsx.RoleServer},
 	pathUpdate:    {tlsx.RoleClient, tlsx.RoleServer},
 	pathSync:      {tlsx.RoleClient, tlsx.RoleServer},
+	pathResolve:   {tlsx.RoleClient, tlsx.RoleServer},
+	pathTrust:     {tlsx.RoleClient, tlsx.RoleServer},
+	pathRenew:     {tlsx.RoleClient, tlsx.RoleServer},
+	pathSecrets:   {tlsx.RoleServer},
 }
 
 // Calls lists the paths of the calls between agents.

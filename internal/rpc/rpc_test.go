@@ -56,7 +56,7 @@ func (f *fake) UpdateAllocs(_ context.Context, req *api.AllocUpdateRequest) erro
 // serve answers with f over TCP until the test ends.
 func serve(t *testing.T, f *fake) *httptest.Server {
 	t.Helper()
-	s := httptest.NewUnstartedServer(NewHandler(f, slog.New(slog.DiscardHandler)))
+	s := httptest.NewUnstartedServer(NewHandler(f, nil, slog.New(slog.DiscardHandler)))
 	s.Config.Protocols = new(http.Protocols)
 	s.Config.Protocols.SetHTTP1(true)
 	s.Config.Protocols.SetUnencryptedHTTP2(true)

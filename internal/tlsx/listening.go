@@ -36,7 +36,7 @@ func (k *Keys) Listening(callers Callers, protos []string, allow func(proto stri
 			c := m.config()
 			c.NextProtos = slices.DeleteFunc(slices.Clone(protos), func(p string) bool { return p == ProtoJoin })
 			if slices.Contains(protos, ProtoJoin) && slices.Equal(hello.SupportedProtos, []string{ProtoJoin}) {
-				c.NextProtos = []string{ProtoJoin}
+				c.NextProtos, c.MinVersion = []string{ProtoJoin}, tls.VersionTLS13
 				c.Certificates[0] = m.whole()
 				return c, nil
 			}

@@ -34,13 +34,15 @@ type Config struct {
 	Drivers DriverCheck
 	// Collect frees what is dead; see package gc.
 	Collect func(ctx context.Context) error
-	Now     func() time.Time
 	// ACL finds out who asks; nil where access control is off.
 	ACL    *auth.Resolver
 	Tokens TokenLimits
 	// BootstrapReset gives the index that the operator has put aside to make
 	// another first token; 0 when there is none.
 	BootstrapReset func() uint64
+	// Trust signs certificates; see package trust.
+	Trust Trust
+	Now   func() time.Time
 }
 
 // DriverCheck finds what is wrong with the config of a task for a driver that
@@ -75,6 +77,7 @@ func New(c Config) *Endpoints {
 	e.search()
 	e.operator()
 	e.acl()
+	e.trust()
 	return e
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/tlsx"
 	"github.com/seraihq/serai/server/auth"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/state"
@@ -89,6 +90,8 @@ func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*
 		return nil, api.Errorf(api.ErrInvalid, "register node: the node's ID must be a UUID")
 	case n.SecretID == "":
 		return nil, api.Errorf(api.ErrInvalid, "register node %s: no secret given", n.ID)
+	case !named(ctx, n.Name):
+		return nil, api.Errorf(api.ErrDenied, "Permission denied: register node %s: it is called %q, and its certificate is for another agent", n.ID, n.Name)
 	case n.NodePool == api.NodePoolAll:
 		return nil, api.Errorf(api.ErrInvalid, "register node %s: node pool %q stands for all pools; name another one", n.ID, n.NodePool)
 	}
@@ -133,6 +136,13 @@ func (s *Service) register(ctx context.Context, n *api.Node, view *state.View, o
 		return nil, err
 	}
 	return &api.NodeRegisterResponse{HeartbeatTTL: api.Duration(s.Beat(n.ID)), Index: index}, nil
+}
+
+// named says whether the caller's certificate lets it be a node of that name:
+// one that names an agent is for that one alone.
+func named(ctx context.Context, name string) bool {
+	p, ok := tlsx.PeerFrom(ctx)
+	return !ok || p.Node == "" || p.Node == name
 }
 
 // Heartbeat notes that a node lives, and takes over its status where it has

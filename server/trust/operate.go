@@ -176,3 +176,49 @@ func (s *Service) Revoke(ctx context.Context, serial, name string) ([]string, er
 	_, _, err := s.Log.Apply(ctx, &fsm.CertificateRevoke{Serials: found, Expires: now.Add(pki.AuthorityLife).UnixNano(), Time: now.UnixNano()})
 	return found, err
 }
+
+// Tidy removes the keys of authorities that are not trusted any more, and says
+// whether that of the one that signs is missing here.
+func (s *Service) Tidy() (missing bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys, err := readKeys(s.KeyFile)
+	if err != nil {
+		return false, err
+	}
+	kept := slices.DeleteFunc(slices.Clone(keys), func(k crypto.Signer) bool { return !s.trusted(k, false) })
+	if len(kept) > 0 && len(kept) < len(keys) {
+		if err := writeKeys(s.KeyFile, kept); err != nil {
+			return false, err
+		}
+	}
+	return !slices.ContainsFunc(kept, func(k crypto.Signer) bool { return s.trusted(k, true) }), nil
+}
+
+// trusted says whether a key is that of an authority that is trusted, or that signs.
+func (s *Service) trusted(key crypto.Signer, signs bool) bool {
+	for a := range s.Store.View().Authorities() {
+		certs, err := tlsx.ParseCertificates([]byte(a.Certificate))
+		if err != nil || signs && !a.Active {
+			continue
+		}
+		if _, err := pki.NewPair(certs, key); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// TakeKeys takes over the keys that another server has.
+func (s *Service) TakeKeys(text []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys, err := parseKeys(text)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(keys, func(k crypto.Signer) bool { return s.trusted(k, true) }) {
+		return api.Errorf(api.ErrUnavailable, "the other server has not got the key of the authority that signs either")
+	}
+	return writeKeys(s.KeyFile, slices.DeleteFunc(keys, func(k crypto.Signer) bool { return !s.trusted(k, false) }))
+}

@@ -154,20 +154,29 @@ func readKeys(path string) ([]crypto.Signer, error) {
 		return nil, fmt.Errorf("tls.ca_key_file: %w", err)
 	}
 	defer clear(b)
+	keys, err := parseKeys(b)
+	if err != nil {
+		return nil, fmt.Errorf("tls.ca_key_file %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// parseKeys reads every key of a text in PEM form; none is an error.
+func parseKeys(b []byte) ([]crypto.Signer, error) {
 	var out []crypto.Signer
-	for rest := b; ; {
+	for {
 		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
+		if block, b = pem.Decode(b); block == nil {
 			break
 		}
 		key, err := pki.ParseKey(pem.EncodeToMemory(block))
 		if err != nil {
-			return nil, fmt.Errorf("tls.ca_key_file %s: %w", path, err)
+			return nil, err
 		}
 		out = append(out, key)
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("tls.ca_key_file %s: %w", path, errors.New("there is no private key in PEM form in it"))
+		return nil, errors.New("there is no private key in PEM form in it")
 	}
 	return out, nil
 }

@@ -16,6 +16,10 @@ type TLS struct {
 	RPCUpgradeMode       bool   `hcl:"rpc_upgrade_mode" effect:"refused"`       // true is refused
 	CipherSuites         string `hcl:"tls_cipher_suites"`                       // of TLS 1.2; empty: all that are safe
 	MinVersion           string `hcl:"tls_min_version"`                         // tls12 or tls13
+
+	// serai\'s own.
+	CAKeyFile string `hcl:"ca_key_file"` // PEM, servers: the authority\'s key, by which they sign for those that join and renew
+	Renew     bool   `hcl:"renew"`       // the files above are kept up to date: the certificate before it expires, the authorities when they change
 }
 
 // Enabled says whether anything is encrypted.
@@ -45,5 +49,11 @@ func (v *checker) checkTLS() {
 	}
 	if t.Enabled() && (t.CAFile == "" || t.CertFile == "" || t.KeyFile == "") {
 		v.add("tls", "tls: http and rpc need ca_file, cert_file and key_file; \"serai init\" and \"serai join\" make them, and so do \"serai tls ca create\" and \"serai tls cert create\"")
+	}
+	if t.Renew && (!t.RPC || t.CertFile != t.KeyFile) {
+		v.add("tls.renew", "tls.renew needs rpc = true, and cert_file and key_file to be one file, so that both change at once; \"serai init\" and \"serai join\" write it so")
+	}
+	if t.CAKeyFile != "" && (!t.RPC || !v.agent.Server.Enabled) {
+		v.add("tls.ca_key_file", "tls.ca_key_file is for servers with tls { rpc = true }: the key of the authority belongs on no other machine")
 	}
 }

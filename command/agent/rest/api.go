@@ -197,6 +197,9 @@ func method(r *http.Request) string {
 
 func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) error {
 	op := match.Endpoint
+	if err := a.operatorsOnly(r, op); err != nil {
+		return err
+	}
 	if done, err := a.forward(w, r, match); done || err != nil {
 		return err
 	}

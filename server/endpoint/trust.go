@@ -1,0 +1,47 @@
+package endpoint
+
+import (
+	"context"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/trust"
+)
+
+// Trust is what people can ask of package trust.
+type Trust interface {
+	NewToken(req *api.JoinTokenRequest) (api.JoinTokenResponse, error)
+	RevokeToken(ctx context.Context, id string) error
+	Rotate(ctx context.Context) error
+	Retire(ctx context.Context, force bool) error
+	Revoke(ctx context.Context, serial, name string) ([]string, error)
+}
+
+func (e *Endpoints) trust() {
+	read(e, api.CARead, func(r *Read, _ *api.ListRequest) (api.CAResponse, error) {
+		return trust.Describe(r.Reader), nil
+	})
+	write(e, api.CARotate, func(w *Write, _ *api.WriteRequest) (api.CAResponse, error) {
+		return e.afterwards(e.Trust.Rotate(w.ctx))
+	})
+	write(e, api.CARetire, func(w *Write, req *api.CARetireRequest) (api.CAResponse, error) {
+		return e.afterwards(e.Trust.Retire(w.ctx, req.Force))
+	})
+	write(e, api.CARevoke, func(w *Write, req *api.CARevokeRequest) (api.CARevokeResponse, error) {
+		found, err := e.Trust.Revoke(w.ctx, req.Serial, req.Name)
+		return api.CARevokeResponse{Revoked: found}, err
+	})
+	write(e, api.JoinTokenCreate, func(_ *Write, req *api.JoinTokenRequest) (api.JoinTokenResponse, error) {
+		return e.Trust.NewToken(req)
+	})
+	write(e, api.JoinTokenRevoke, func(w *Write, req *api.NameWriteRequest) (api.None, error) {
+		return api.None{}, e.Trust.RevokeToken(w.ctx, req.Name)
+	})
+}
+
+// afterwards tells what holds after a change.
+func (e *Endpoints) afterwards(err error) (api.CAResponse, error) {
+	if err != nil {
+		return api.CAResponse{}, err
+	}
+	return trust.Describe(e.Store.View().Reader), nil
+}

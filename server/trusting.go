@@ -1,0 +1,35 @@
+package server
+
+import (
+	"strings"
+
+	"github.com/seraihq/serai/internal/tlsx"
+	"github.com/seraihq/serai/server/trust"
+)
+
+// TLS is what a server needs to sign certificates; nil Keys: it has no TLS.
+type TLS struct {
+	Keys      *tlsx.Keys
+	CAKeyFile string
+}
+
+func (s *Server) newTrust() *trust.Service {
+	return trust.New(trust.Config{
+		Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "trust"),
+		Region: s.cfg.Region, Datacenter: s.cfg.Datacenter, Keys: s.cfg.TLS.Keys, KeyFile: s.cfg.TLS.CAKeyFile,
+		Servers: s.Peers, LiveServer: s.liveServer,
+	})
+}
+
+// liveServer says whether a server of the name runs.
+func (s *Server) liveServer(name string) bool {
+	for _, m := range s.Members().Members {
+		if own, _, _ := strings.Cut(m.Name, "."+s.cfg.Region); m.Status == "alive" && strings.EqualFold(own, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Trust signs the certificates of agents.
+func (s *Server) Trust() *trust.Service { return s.trust }
