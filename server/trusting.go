@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"strings"
 
 	"github.com/seraihq/serai/internal/tlsx"
@@ -11,14 +12,25 @@ import (
 type TLS struct {
 	Keys      *tlsx.Keys
 	CAKeyFile string
+	// Peer gives the way to the server at an address.
+	Peer func(address string) trust.Peer
 }
 
 func (s *Server) newTrust() *trust.Service {
 	return trust.New(trust.Config{
 		Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "trust"),
 		Region: s.cfg.Region, Datacenter: s.cfg.Datacenter, Keys: s.cfg.TLS.Keys, KeyFile: s.cfg.TLS.CAKeyFile,
-		Servers: s.Peers, LiveServer: s.liveServer,
+		Servers: s.Peers, LiveServer: s.liveServer, Leader: s.trustLeader,
 	})
+}
+
+// trustLeader gives the way to the server that leads; nil: it is this one.
+func (s *Server) trustLeader(ctx context.Context) (trust.Peer, error) {
+	address, err := s.Route(ctx)
+	if err != nil || address == "" {
+		return nil, err
+	}
+	return s.cfg.TLS.Peer(address), nil
 }
 
 // liveServer says whether a server of the name runs.

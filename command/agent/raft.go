@@ -13,6 +13,7 @@ import (
 	"github.com/seraihq/serai/server/consensus"
 	"github.com/seraihq/serai/server/gossip"
 	"github.com/seraihq/serai/server/node"
+	"github.com/seraihq/serai/server/trust"
 )
 
 // raftStream is how servers replicate the log to each other: connections to the
@@ -88,4 +89,5 @@ func literal(host string) (string, error) {
 type peers struct{ client *rpc.Client }
 
 func (p peers) node(address string) node.Peer         { return p.client.At(address) }
+func (p peers) trust(address string) trust.Peer       { return p.client.At(address) }
 func (p peers) http(address string) http.RoundTripper { return p.client.At(address) }

@@ -145,3 +145,18 @@ type RenewAnswer struct{ Certificate string }
 type Secrets struct {
 	Keys []byte // PEM: of the authorities
 }
+
+// Order is a certificate that a server asks the leader to sign and to note. It
+// has looked at who it is for.
+type Order struct {
+	Role      string
+	Name      string   // of the agent
+	Addresses []string // IP addresses at which it is reached
+	CSR       []byte
+	Token     string // ID of the token; empty: nobody joins
+	Uses      int    // of the token; 0: any number
+	Expires   int64  // of the token, Unix nanoseconds
+}
+
+// Shown says that the certificate in it, in DER, is used.
+type Shown struct{ Certificate []byte }

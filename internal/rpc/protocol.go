@@ -26,6 +26,8 @@ const (
 	pathTrust     = Prefix + "trust/sync"
 	pathRenew     = Prefix + "trust/renew"
 	pathSecrets   = Prefix + "trust/secrets"
+	pathCertify   = Prefix + "trust/certify" // from a server to the leader, as the next
+	pathShown     = Prefix + "trust/shown"
 )
 
 // roles says which certificates may make which calls; a call that is not listed
@@ -40,6 +42,8 @@ var roles = map[string][]tlsx.Role{
 	pathTrust:     {tlsx.RoleClient, tlsx.RoleServer},
 	pathRenew:     {tlsx.RoleClient, tlsx.RoleServer},
 	pathSecrets:   {tlsx.RoleServer},
+	pathCertify:   {tlsx.RoleServer},
+	pathShown:     {tlsx.RoleServer},
 }
 
 // Calls lists the paths of the calls between agents.

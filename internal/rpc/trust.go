@@ -15,6 +15,8 @@ type Trust interface {
 	Trust(ctx context.Context, leaf *x509.Certificate) (*pki.TrustAnswer, error)
 	Renew(ctx context.Context, leaf *x509.Certificate, csr []byte) (*pki.RenewAnswer, error)
 	Secrets() (*pki.Secrets, error)
+	Certify(ctx context.Context, o *pki.Order) (*pki.RenewAnswer, error)
+	Shown(ctx context.Context, der []byte) error
 }
 
 // trustRequest asks nothing more than its path says.
@@ -23,7 +25,7 @@ type trustRequest struct{}
 // trusting answers the calls about certificates; done says that it was one.
 func (h *Handler) trusting(w http.ResponseWriter, r *http.Request, body []byte) (done bool, err error) {
 	switch r.URL.Path {
-	case pathTrust, pathRenew, pathSecrets:
+	case pathTrust, pathRenew, pathSecrets, pathCertify, pathShown:
 	default:
 		return false, nil
 	}
@@ -37,6 +39,12 @@ func (h *Handler) trusting(w http.ResponseWriter, r *http.Request, body []byte) 
 	case pathRenew:
 		err = answer(r.Context(), w, body, func(ctx context.Context, req *pki.RenewRequest) (*pki.RenewAnswer, error) {
 			return h.trust.Renew(ctx, leaf, req.CSR)
+		})
+	case pathCertify:
+		err = answer(r.Context(), w, body, h.trust.Certify)
+	case pathShown:
+		err = answer(r.Context(), w, body, func(ctx context.Context, req *pki.Shown) (*trustRequest, error) {
+			return &trustRequest{}, h.trust.Shown(ctx, req.Certificate)
 		})
 	case pathSecrets:
 		err = answer(r.Context(), w, body, func(context.Context, *trustRequest) (*pki.Secrets, error) { return h.trust.Secrets() })
@@ -57,4 +65,15 @@ func (c *Client) Renew(ctx context.Context, csr []byte) (*pki.RenewAnswer, error
 // Secrets asks another server for what servers share.
 func (c *Client) Secrets(ctx context.Context) (*pki.Secrets, error) {
 	return call[pki.Secrets](ctx, c, pathSecrets, trustRequest{})
+}
+
+// Certify asks the leader to sign and note a certificate.
+func (c *Client) Certify(ctx context.Context, o *pki.Order) (*pki.RenewAnswer, error) {
+	return call[pki.RenewAnswer](ctx, c, pathCertify, o)
+}
+
+// Shown tells the leader that a certificate is used.
+func (c *Client) Shown(ctx context.Context, der []byte) error {
+	_, err := call[trustRequest](ctx, c, pathShown, pki.Shown{Certificate: der})
+	return err
 }

@@ -79,19 +79,20 @@ func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*
 	if err := s.await(ctx); err != nil {
 		return nil, err
 	}
+	n := req.Node
+	if n != nil && !named(ctx, n.Name) {
+		return nil, api.Errorf(api.ErrDenied, "Permission denied: register node %s: it is called %q, and its certificate is for another agent", n.ID, n.Name)
+	}
 	if peer, err := s.leader(ctx); err != nil {
 		return nil, err
 	} else if peer != nil {
 		return s.passRegister(ctx, peer, req)
 	}
-	n := req.Node
 	switch {
 	case n == nil || len(n.ID) != 36:
 		return nil, api.Errorf(api.ErrInvalid, "register node: the node's ID must be a UUID")
 	case n.SecretID == "":
 		return nil, api.Errorf(api.ErrInvalid, "register node %s: no secret given", n.ID)
-	case !named(ctx, n.Name):
-		return nil, api.Errorf(api.ErrDenied, "Permission denied: register node %s: it is called %q, and its certificate is for another agent", n.ID, n.Name)
 	case n.NodePool == api.NodePoolAll:
 		return nil, api.Errorf(api.ErrInvalid, "register node %s: node pool %q stands for all pools; name another one", n.ID, n.NodePool)
 	}
@@ -139,10 +140,12 @@ func (s *Service) register(ctx context.Context, n *api.Node, view *state.View, o
 }
 
 // named says whether the caller's certificate lets it be a node of that name:
-// one that names an agent is for that one alone.
+// one that names an agent is for that one alone. Servers pass on what they have
+// looked at themselves.
 func named(ctx context.Context, name string) bool {
 	p, ok := tlsx.PeerFrom(ctx)
-	return !ok || p.Node == "" || p.Node == name
+	role, _ := p.RoleAnywhere()
+	return !ok || p.Node == "" || p.Node == name || role == tlsx.RoleServer
 }
 
 // Heartbeat notes that a node lives, and takes over its status where it has

@@ -29,7 +29,35 @@ func (s *Service) Join(ctx context.Context, req *pki.JoinRequest, c pki.Claims, 
 	if err := s.admit(req, c, body, binding, now); err != nil {
 		return nil, err
 	}
-	public, err := pki.RequestedKey(body.CSR)
+	answer, err := s.Certify(ctx, &pki.Order{
+		Role: string(c.Role), Name: body.Name, CSR: body.CSR, Addresses: []string{"127.0.0.1", "::1", from.String()},
+		Token: c.Name(), Uses: int(c.Uses), Expires: c.Expires.UnixNano(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Logger.Info("an agent joins", "name", body.Name, "role", string(c.Role), "remote", from.String(), "token", c.Name())
+	return &pki.JoinAnswer{
+		Certificate: answer.Certificate, Authorities: s.bundle(),
+		Region: s.Region, Datacenter: s.Datacenter, Servers: s.Servers(),
+	}, nil
+}
+
+// Certify signs a certificate and notes it. A server that does not lead has the
+// leader do it.
+func (s *Service) Certify(ctx context.Context, o *pki.Order) (*pki.RenewAnswer, error) {
+	leader, err := s.Leader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if leader != nil {
+		return leader.Certify(ctx, o)
+	}
+	role := tlsx.Role(o.Role)
+	if role != tlsx.RoleServer && role != tlsx.RoleClient || !agentName.MatchString(o.Name) {
+		return nil, api.Errorf(api.ErrInvalid, "a certificate for %.20q of role %.20q is not signed", o.Name, o.Role)
+	}
+	public, err := pki.RequestedKey(o.CSR)
 	if err != nil {
 		return nil, err
 	}
@@ -37,24 +65,21 @@ func (s *Service) Join(ctx context.Context, req *pki.JoinRequest, c pki.Claims, 
 	if err != nil {
 		return nil, err
 	}
-	cert, err := a.Issue(pki.Request{
-		Public: public, Role: c.Role, Region: s.Region, Node: body.Name, Life: Life,
-		IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, from},
-	})
+	r := pki.Request{Public: public, Role: role, Region: s.Region, Node: o.Name, Life: Life}
+	for _, text := range o.Addresses {
+		if ip := net.ParseIP(text); ip != nil && !slices.ContainsFunc(r.IPs, ip.Equal) {
+			r.IPs = append(r.IPs, ip)
+		}
+	}
+	cert, err := a.Issue(r)
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := s.Log.Apply(ctx, &fsm.CertificateIssue{
-		Certificate: issued(a, cert, c.Role, body.Name, now),
-		Token:       c.Name(), Uses: int(c.Uses), Expires: c.Expires.UnixNano(), Time: now.UnixNano(),
-	}); err != nil {
-		return nil, err
-	}
-	s.Logger.Info("an agent joins", "name", body.Name, "role", string(c.Role), "remote", from.String(), "token", c.Name())
-	return &pki.JoinAnswer{
-		Certificate: string(pki.CertificatesPEM(cert, a.Cross)), Authorities: s.bundle(),
-		Region: s.Region, Datacenter: s.Datacenter, Servers: s.Servers(),
-	}, nil
+	now := time.Now()
+	_, _, err = s.Log.Apply(ctx, &fsm.CertificateIssue{
+		Certificate: issued(a, cert, role, o.Name, now), Token: o.Token, Uses: o.Uses, Expires: o.Expires, Time: now.UnixNano(),
+	})
+	return &pki.RenewAnswer{Certificate: string(pki.CertificatesPEM(cert, a.Cross))}, err
 }
 
 // admit says why an agent may not join.
@@ -143,17 +168,21 @@ func (s *Service) Trust(ctx context.Context, leaf *x509.Certificate) (*pki.Trust
 // hand, or before the cluster was: it is noted with what it says.
 func (s *Service) confirm(ctx context.Context, leaf *x509.Certificate) error {
 	p := tlsx.PeerOf(leaf)
-	if known, ok := s.Store.View().Certificate(p.Serial); ok {
-		if known.Confirmed {
-			return nil
+	known, ok := s.Store.View().Certificate(p.Serial)
+	role := p.RoleIn(s.Region)
+	by, ours := s.signedBy(leaf)
+	if ok && known.Confirmed || !ok && (p.Node == "" || role == "" || !ours) {
+		return nil
+	}
+	if leader, err := s.Leader(ctx); err != nil || leader != nil {
+		if err == nil {
+			err = leader.Shown(ctx, leaf.Raw)
 		}
-		_, _, err := s.Log.Apply(ctx, &fsm.CertificateConfirm{Serial: p.Serial})
 		return err
 	}
-	role := p.RoleIn(s.Region)
-	by, ok := s.signedBy(leaf)
-	if p.Node == "" || role == "" || !ok {
-		return nil
+	if ok {
+		_, _, err := s.Log.Apply(ctx, &fsm.CertificateConfirm{Serial: p.Serial})
+		return err
 	}
 	c := &api.IssuedCertificate{
 		Serial: p.Serial, Role: string(role), Name: p.Node, Authority: by, Confirmed: true,
@@ -161,6 +190,15 @@ func (s *Service) confirm(ctx context.Context, leaf *x509.Certificate) error {
 	}
 	_, _, err := s.Log.Apply(ctx, &fsm.CertificateIssue{Certificate: c, Time: time.Now().UnixNano()})
 	return err
+}
+
+// Shown notes that a certificate is used: another server has seen it.
+func (s *Service) Shown(ctx context.Context, der []byte) error {
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return api.Errorf(api.ErrInvalid, "certificate: %v", err)
+	}
+	return s.confirm(ctx, leaf)
 }
 
 // signedBy gives the authority whose key signed a certificate.
@@ -185,24 +223,15 @@ func (s *Service) Renew(ctx context.Context, leaf *x509.Certificate, csr []byte)
 	case s.Keys != nil && s.Keys.Revoked(p.Serial):
 		return nil, api.Errorf(api.ErrDenied, "Permission denied: the certificate is revoked")
 	}
-	public, err := pki.RequestedKey(csr)
-	if err != nil {
-		return nil, err
+	o := &pki.Order{Role: string(role), Name: p.Node, CSR: csr}
+	for _, ip := range leaf.IPAddresses {
+		o.Addresses = append(o.Addresses, ip.String())
 	}
-	a, err := s.signer("")
-	if err != nil {
-		return nil, err
+	answer, err := s.Certify(ctx, o)
+	if err == nil {
+		s.Logger.Info("a certificate is renewed", "name", p.Node, "role", string(role))
 	}
-	cert, err := a.Issue(pki.Request{Public: public, Role: role, Region: s.Region, Node: p.Node, Life: Life, IPs: leaf.IPAddresses})
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	if _, _, err := s.Log.Apply(ctx, &fsm.CertificateIssue{Certificate: issued(a, cert, role, p.Node, now), Time: now.UnixNano()}); err != nil {
-		return nil, err
-	}
-	s.Logger.Info("a certificate is renewed", "name", p.Node, "role", string(role), "serial", tlsx.SerialOf(cert))
-	return &pki.RenewAnswer{Certificate: string(pki.CertificatesPEM(cert, a.Cross))}, nil
+	return answer, err
 }
 
 // Secrets gives what another server needs to sign as this one does.

@@ -42,6 +42,16 @@ type Config struct {
 	Servers func() []string
 	// LiveServer says whether a server of the name runs.
 	LiveServer func(name string) bool
+	// Leader gives the way to the server that leads; nil: it is this one.
+	Leader func(ctx context.Context) (Peer, error)
+}
+
+// Peer is the server that leads, for another one.
+type Peer interface {
+	// Certify signs and notes a certificate; the caller has looked at who asks.
+	Certify(ctx context.Context, o *pki.Order) (*pki.RenewAnswer, error)
+	// Shown notes that a certificate, in DER, is used.
+	Shown(ctx context.Context, der []byte) error
 }
 
 // Service signs certificates. Safe for concurrent use.
