@@ -22,7 +22,7 @@ func root() *cli.Command {
 			namespaceRead("inspect", "Show a namespace as JSON", true), namespaceApply(), namespaceDelete()),
 		group("server", "Look at the servers", serverMembers(), serverJoin(), serverForceLeave()),
 		group("scaling", "Look at scaling", group("policy", "Look at scaling policies", scalingPolicyList(), scalingPolicyInfo())),
-		operatorGroup(), aclGroup(), tlsGroup(),
+		operatorGroup(), caGroup(), joinTokenGroup(), aclGroup(), tlsGroup(),
 		group("system", "Act on the whole cluster", systemGC(), group("reconcile", "Bring derived state up to date", systemReconcileSummaries())),
 		group("config", "Check configuration", configValidate()),
 		agentCommand(), agentInfo(), doctorCommand(), status(), monitor(), ui(), simCommand(), versionCommand(), completion(), format(),
@@ -67,7 +67,7 @@ func operatorGroup() *cli.Command {
 // shortcuts are the commands at the top that stand for others. The first line
 // are the ones that people type; the others are Nomad's old names.
 func shortcuts() []*cli.Command {
-	list := []*cli.Command{jobRun(), jobPlan(), jobStop(), jobStart(), jobInspect(), jobValidate(), jobInit(), allocLogs(), allocExec(), allocFS(), jobAction()}
+	list := []*cli.Command{jobRun(), jobPlan(), jobStop(), jobStart(), jobInspect(), jobValidate(), allocLogs(), allocExec(), allocFS(), jobAction()}
 	for _, c := range list {
 		parent := "job "
 		switch c.Name {

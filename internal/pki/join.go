@@ -143,7 +143,8 @@ type RenewAnswer struct{ Certificate string }
 
 // Secrets are what servers share: they leave a server only for another one.
 type Secrets struct {
-	Keys []byte // PEM: of the authorities
+	Keys   []byte // PEM: of the authorities
+	Gossip string // key of server { encrypt }; empty: gossip is not encrypted
 }
 
 // Order is a certificate that a server asks the leader to sign and to note. It

@@ -47,13 +47,10 @@ func (s *Service) NewToken(req *api.JoinTokenRequest) (api.JoinTokenResponse, er
 	return api.JoinTokenResponse{Token: t.Text(), ID: t.Name(), Role: string(role), Expires: t.Expires.UTC(), Uses: uses, Servers: s.Servers()}, nil
 }
 
-// RevokeToken makes a token useless; id is its ID or the token itself.
+// RevokeToken makes the token with the ID useless.
 func (s *Service) RevokeToken(ctx context.Context, id string) error {
-	if t, err := pki.ParseToken(id); err == nil {
-		id = t.Name()
-	}
 	if len(id) != 16 {
-		return api.Errorf(api.ErrInvalid, "%.40q is neither a join token nor the ID of one, which has 16 hexadecimal digits", id)
+		return api.Errorf(api.ErrInvalid, "%.8q is not the ID of a join token, which has 16 hexadecimal digits", id)
 	}
 	_, _, err := s.Log.Apply(ctx, &fsm.JoinTokenRevoke{ID: id, Expires: time.Now().Add(api.MaxJoinTokenTTL).UnixNano()})
 	return err
