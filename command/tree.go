@@ -25,7 +25,7 @@ func root() *cli.Command {
 		operatorGroup(), caGroup(), joinTokenGroup(), aclGroup(), tlsGroup(),
 		group("system", "Act on the whole cluster", systemGC(), group("reconcile", "Bring derived state up to date", systemReconcileSummaries())),
 		group("config", "Check configuration", configValidate()),
-		agentCommand(), agentInfo(), doctorCommand(), status(), monitor(), ui(), simCommand(), versionCommand(), completion(), format(),
+		initCommand(), joinCommand(), agentCommand(), agentInfo(), doctorCommand(), status(), monitor(), ui(), simCommand(), versionCommand(), completion(), format(),
 	}
 	top = append(top, shortcuts()...)
 	top = append(top, refused(notBuilt...)...)

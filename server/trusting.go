@@ -12,6 +12,7 @@ import (
 type TLS struct {
 	Keys      *tlsx.Keys
 	CAKeyFile string
+	Gossip    string // key of server { encrypt }, for servers that join
 	// Peer gives the way to the server at an address.
 	Peer func(address string) trust.Peer
 }
@@ -19,7 +20,7 @@ type TLS struct {
 func (s *Server) newTrust() *trust.Service {
 	return trust.New(trust.Config{
 		Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "trust"),
-		Region: s.cfg.Region, Datacenter: s.cfg.Datacenter, Keys: s.cfg.TLS.Keys, KeyFile: s.cfg.TLS.CAKeyFile,
+		Region: s.cfg.Region, Datacenter: s.cfg.Datacenter, Keys: s.cfg.TLS.Keys, KeyFile: s.cfg.TLS.CAKeyFile, Gossip: s.cfg.TLS.Gossip,
 		Servers: s.Peers, LiveServer: s.liveServer, Leader: s.trustLeader,
 	})
 }

@@ -63,6 +63,7 @@ type Agent struct {
 	keys        *tlsx.Keys                  // nil: no TLS
 	dialer      *tlsx.Dialer                // to servers
 	joins       net.Listener                // of those that have no certificate yet; nil: none can join
+	shown       string                      // serial number of the certificate that the servers have seen; keepTrust\'s own
 	scratch     string                      // directory of a dev agent, removed at its end
 	scratchLock *lock                       // of that directory
 	traces      func(context.Context) error // ends their delivery; nil: none

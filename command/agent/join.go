@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -25,14 +26,40 @@ func (a *Agent) serveJoins(ctx context.Context) error {
 	mux.HandleFunc("POST "+pki.JoinPath, a.join)
 	s := &http.Server{
 		Handler: mux, ReadTimeout: joinTimeout, WriteTimeout: 2 * joinTimeout, IdleTimeout: time.Second, MaxHeaderBytes: 8 << 10,
-		ErrorLog: slog.NewLogLogger(a.logger.With("component", "join").Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, joinKey{}, c) },
+		ErrorLog:    slog.NewLogLogger(a.logger.With("component", "join").Handler(), slog.LevelDebug),
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
-	if err := s.Serve(a.joins); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+	if err := s.Serve(joinListener{a.joins}); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil
+}
+
+// joinKey finds in a context the joinConn that a request came on.
+type joinKey struct{}
+
+// joinListener hands out connections whose TLS net/http does not see: it serves
+// no protocol but those it knows by name.
+type joinListener struct{ net.Listener }
+
+type joinConn struct {
+	net.Conn
+	tls *tls.Conn
+}
+
+func (l joinListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	t, ok := c.(*tls.Conn)
+	if !ok {
+		_ = c.Close()
+		return nil, errors.New("a connection to join is not encrypted")
+	}
+	return joinConn{t, t}, nil
 }
 
 // join answers a request to join.
@@ -52,7 +79,8 @@ func (a *Agent) admit(r *http.Request) (*pki.JoinAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	binding, err := r.TLS.ExportKeyingMaterial(pki.Binding, nil, pki.BindingSize)
+	state := r.Context().Value(joinKey{}).(joinConn).tls.ConnectionState()
+	binding, err := state.ExportKeyingMaterial(pki.Binding, nil, pki.BindingSize)
 	if err != nil {
 		return nil, err
 	}

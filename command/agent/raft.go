@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,6 +29,29 @@ func (s raftStream) Dial(address string, timeout time.Duration) (net.Conn, error
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	return s.dialer.Dial(ctx, address, tlsx.ProtoRaft)
+}
+
+// Accept waits for a server. The connection ends when its certificate is revoked.
+func (s raftStream) Accept() (net.Conn, error) {
+	c, err := s.Listener.Accept()
+	t, ok := c.(*tls.Conn)
+	if err != nil || !ok || s.dialer.Keys == nil {
+		return c, err
+	}
+	state := t.ConnectionState()
+	p, _ := tlsx.PeerOn(&state)
+	return &heldConn{Conn: c, release: s.dialer.Keys.Hold(p.Serial, func() { _ = c.Close() })}, nil
+}
+
+// heldConn stops being held when it is closed.
+type heldConn struct {
+	net.Conn
+	release func()
+}
+
+func (h *heldConn) Close() error {
+	h.release()
+	return h.Conn.Close()
 }
 
 // raftStream takes the connections of other servers; nil: this one is alone.

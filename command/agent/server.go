@@ -66,7 +66,7 @@ func (a *Agent) openServer() (*server.Server, error) {
 			Enabled: a.cfg.ACL.Enabled,
 			Tokens:  endpoint.TokenLimits{MinTTL: a.cfg.ACL.TokenMinExpirationTTL, MaxTTL: a.cfg.ACL.TokenMaxExpirationTTL},
 		},
-		TLS:           server.TLS{Keys: a.keys, CAKeyFile: a.cfg.TLS.CAKeyFile, Peer: a.peers.trust},
+		TLS:           server.TLS{Keys: a.keys, CAKeyFile: a.cfg.TLS.CAKeyFile, Gossip: c.Encrypt.Reveal(), Peer: a.peers.trust},
 		EventBuffer:   max(c.EventBufferSize, 1024),
 		SnapshotAfter: uint64(max(c.RaftSnapshotThreshold, 0)), TrailingEntries: uint64(max(c.RaftTrailingLogs, 0)),
 		Stream: a.raftStream(), Peer: a.peers.node, Bootstrap: a.bootstraps(), RaftMultiplier: c.RaftMultiplier,

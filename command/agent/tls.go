@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -79,8 +80,11 @@ func (a *Agent) known(next http.Handler) http.Handler {
 			w.Header().Set("Connection", "close")
 			http.Error(w, "Permission denied: this certificate is revoked", http.StatusForbidden)
 			return
-		case ok:
-			r = r.WithContext(tlsx.WithPeer(r.Context(), p))
+		case ok: // a stream ends with the trust in whom it is for
+			ctx, cancel := context.WithCancel(tlsx.WithPeer(r.Context(), p))
+			defer cancel()
+			defer a.keys.Hold(p.Serial, cancel)()
+			r = r.WithContext(ctx)
 		}
 		next.ServeHTTP(w, r)
 	})

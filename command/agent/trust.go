@@ -47,9 +47,7 @@ func (a *Agent) keepTrust(ctx context.Context) {
 	if a.keys == nil || !a.cfg.TLS.RPC {
 		return
 	}
-	var from signers = a.remote
 	if a.server != nil {
-		from = ownServer{a.server.Trust(), a.keys}
 		select {
 		case <-a.server.Ready():
 		case <-ctx.Done():
@@ -58,7 +56,7 @@ func (a *Agent) keepTrust(ctx context.Context) {
 	}
 	every := cmp.Or(a.options.trustEvery, trustEvery)
 	for ctx.Err() == nil {
-		if err := a.lookAtTrust(ctx, from); err != nil && ctx.Err() == nil {
+		if err := a.lookAtTrust(ctx); err != nil && ctx.Err() == nil {
 			left := time.Until(a.keys.Leaf().NotAfter)
 			a.logger.Warn("whom to trust is not known anew, trying again", "err", err, "certificate_expires_in", left.Round(time.Minute).String())
 		}
@@ -69,14 +67,31 @@ func (a *Agent) keepTrust(ctx context.Context) {
 	}
 }
 
+// signersOf gives whom to ask: a client over a new connection where the servers
+// have not noted yet that it uses the certificate that it has now, since the
+// open ones were made with another one.
+func (a *Agent) signersOf() (from signers, done func()) {
+	if a.server != nil {
+		return ownServer{a.server.Trust(), a.keys}, func() {}
+	}
+	if a.shown == a.keys.Own().Serial {
+		return a.remote, func() {}
+	}
+	c := rpc.NewClient(a.remote.Servers(), a.dialer)
+	return c, c.Close
+}
+
 // lookAtTrust asks once, and takes over what has changed. The certificate comes
 // before the authorities: by the new one's chain it is good with the old ones
 // too, while an old certificate may not be with the new ones.
-func (a *Agent) lookAtTrust(ctx context.Context, from signers) error {
+func (a *Agent) lookAtTrust(ctx context.Context) error {
+	from, done := a.signersOf()
+	defer done()
 	t, err := from.Trust(ctx)
 	if err != nil || t.Authorities == "" {
 		return err
 	}
+	a.shown = a.keys.Own().Serial
 	if a.server == nil {
 		serials := map[string]bool{}
 		for _, s := range t.Revoked {
@@ -98,10 +113,12 @@ func (a *Agent) lookAtTrust(ctx context.Context, from signers) error {
 		if err := a.renew(ctx, from); err != nil {
 			return fmt.Errorf("renew the certificate: %w", err)
 		}
-		// That it is used is noted when it is shown.
-		if _, err := from.Trust(ctx); err != nil {
+		fresh, done := a.signersOf()
+		defer done()
+		if _, err := fresh.Trust(ctx); err != nil {
 			return err
 		}
+		a.shown = a.keys.Own().Serial
 	}
 	return a.takeOver(a.cfg.TLS.CAFile, []byte(t.Authorities))
 }

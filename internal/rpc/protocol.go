@@ -35,6 +35,7 @@ const (
 var roles = map[string][]tlsx.Role{
 	pathRegister:  {tlsx.RoleClient, tlsx.RoleServer},
 	pathHeartbeat: {tlsx.RoleClient, tlsx.RoleServer},
+	pathStatus:    {tlsx.RoleServer},
 	pathBeats:     {tlsx.RoleServer},
 	pathUpdate:    {tlsx.RoleClient, tlsx.RoleServer},
 	pathSync:      {tlsx.RoleClient, tlsx.RoleServer},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -32,6 +33,9 @@ type Options struct {
 type Keys struct {
 	now     atomic.Pointer[material]
 	revoked atomic.Pointer[map[string]bool] // serial numbers
+
+	mu   sync.Mutex
+	held map[string]map[*func()]bool // by serial number: what ends when it is revoked
 }
 
 // material is what one reading of the files gave.
@@ -83,7 +87,49 @@ func (k *Keys) Own() Peer { return PeerOf(k.Leaf()) }
 func (k *Keys) Authorities() []*x509.Certificate { return k.now.Load().authorities }
 
 // Revoke replaces the serial numbers of certificates that are not taken any more.
-func (k *Keys) Revoke(serials map[string]bool) { k.revoked.Store(&serials) }
+// What was held by them ends.
+func (k *Keys) Revoke(serials map[string]bool) {
+	k.revoked.Store(&serials)
+	k.mu.Lock()
+	var ends []*func()
+	for serial := range serials {
+		for end := range k.held[serial] {
+			ends = append(ends, end)
+		}
+		delete(k.held, serial)
+	}
+	k.mu.Unlock()
+	for _, end := range ends {
+		(*end)()
+	}
+}
+
+// Hold has end called once when the certificate is revoked, until release is
+// called. For one that is revoked already it is called at once.
+func (k *Keys) Hold(serial string, end func()) (release func()) {
+	k.mu.Lock()
+	if k.held == nil {
+		k.held = map[string]map[*func()]bool{}
+	}
+	if k.held[serial] == nil {
+		k.held[serial] = map[*func()]bool{}
+	}
+	k.held[serial][&end] = true
+	k.mu.Unlock()
+	release = func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.held[serial], &end)
+		if len(k.held[serial]) == 0 {
+			delete(k.held, serial)
+		}
+	}
+	if k.Revoked(serial) {
+		release()
+		end()
+	}
+	return release
+}
 
 // Revoked says whether a certificate is not taken any more.
 func (k *Keys) Revoked(serial string) bool { return (*k.revoked.Load())[serial] }

@@ -154,7 +154,7 @@ func (s *Service) Trust(ctx context.Context, leaf *x509.Certificate) (*pki.Trust
 		return &pki.TrustAnswer{}, nil
 	}
 	if err := s.confirm(ctx, leaf); err != nil {
-		s.Logger.Debug("the use of a certificate is not noted", "serial", tlsx.SerialOf(leaf), "err", err)
+		return nil, err // asked again
 	}
 	out := &pki.TrustAnswer{Authorities: s.bundle(), Active: active.Certificate}
 	for serial := range revoked(view) {
@@ -245,7 +245,7 @@ func (s *Service) Secrets() (*pki.Secrets, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &pki.Secrets{}
+	out := &pki.Secrets{Gossip: s.Gossip}
 	for _, key := range keys {
 		b, err := pki.KeyPEM(key)
 		if err != nil {

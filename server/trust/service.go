@@ -38,6 +38,7 @@ type Config struct {
 	Datacenter string
 	Keys       *tlsx.Keys // of the agent; nil: no TLS, and nothing works here
 	KeyFile    string     // keys of authorities, the one that signs first; empty: none are signed
+	Gossip     string     // key of server { encrypt }; empty: none
 	// Servers lists the RPC ports of the servers, host:port.
 	Servers func() []string
 	// LiveServer says whether a server of the name runs.
@@ -136,7 +137,7 @@ func (s *Service) signer(id string) (*pki.Authority, error) {
 		row, ok = view.Authority(id)
 	}
 	if !ok && id != "" {
-		return nil, api.Errorf(api.ErrDenied, "Permission denied: the authority that it names is not this cluster's, or not any more")
+		return nil, api.Errorf(api.ErrDenied, "Permission denied: the token is of an authority that is not this cluster's, or not any more; make a new one on a server with \"serai join-token create\"")
 	}
 	if !ok {
 		return nil, api.Errorf(api.ErrUnavailable, "the cluster has no authority yet; its leader is just starting")
