@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
-	"github.com/seraihq/serai/command/agent/config"
 	"github.com/seraihq/serai/command/cli"
 	"github.com/seraihq/serai/internal/pki"
 	"github.com/seraihq/serai/internal/tlsx"
@@ -84,9 +83,6 @@ func (m *machine) found(ttl time.Duration, uses int) (token *pki.Token, err erro
 	}
 	if m.gossip, err = newGossipKey(); err != nil {
 		return nil, err
-	}
-	if !config.TakesGossipKey() {
-		m.gossip = ""
 	}
 	var s pki.Setup
 	defer func() {

@@ -57,11 +57,3 @@ func (v *checker) checkTLS() {
 		v.add("tls.ca_key_file", "tls.ca_key_file is for servers with tls { rpc = true }: the key of the authority belongs on no other machine")
 	}
 }
-
-// TakesGossipKey says whether an agent of this version encrypts what servers
-// tell each other, with the key of server { encrypt }.
-func TakesGossipKey() bool {
-	c := Dev()
-	c.Server.Encrypt = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-	return c.Finish() == nil
-}
