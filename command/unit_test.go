@@ -212,7 +212,7 @@ func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 // TestJobInit: the examples parse, and nothing is overwritten.
 func TestJobInit(t *testing.T) {
 	dir := t.TempDir()
-	for _, args := range [][]string{{"job", "init", filepath.Join(dir, "long.hcl")}, {"init", "-short", filepath.Join(dir, "short.hcl")}} {
+	for _, args := range [][]string{{"job", "init", filepath.Join(dir, "long.hcl")}, {"job", "init", "-short", filepath.Join(dir, "short.hcl")}} {
 		path := args[len(args)-1]
 		var out, errs bytes.Buffer
 		if code := Run(t.Context(), args, nil, &out, &errs, func(string) string { return "" }); code != 0 {
