@@ -305,6 +305,16 @@ export interface Attribute {
   Unit: string;
 }
 
+export interface Authority {
+  ID: string;
+  Certificate: string;
+  Cross: string;
+  Active: boolean;
+  CreateTime: number;
+  CreateIndex: number;
+  ModifyIndex: number;
+}
+
 export interface AutopilotConfiguration {
   CleanupDeadServers: boolean;
   LastContactThreshold: number;
@@ -333,6 +343,16 @@ export interface AutopilotZone {
   Servers: string[] | null;
   Voters: string[] | null;
   FailureTolerance: number;
+}
+
+export interface CAResponse {
+  Authorities: Authority[] | null;
+  Certificates: IssuedCertificate[] | null;
+  Pending: string[] | null;
+}
+
+export interface CARevokeResponse {
+  Revoked: string[] | null;
 }
 
 export interface CNIConfig {
@@ -808,6 +828,19 @@ export interface HostVolumeInfo {
   ID: string;
 }
 
+export interface IssuedCertificate {
+  Serial: string;
+  Role: string;
+  Name: string;
+  Authority: string;
+  Expires: number;
+  CreateTime: number;
+  Confirmed: boolean;
+  Revoked: number;
+  CreateIndex: number;
+  ModifyIndex: number;
+}
+
 export interface Job {
   Region: string;
   Namespace: string;
@@ -1085,6 +1118,15 @@ export interface JobsPlanTotals {
   Canary: number;
   Preempted: number;
   Unplaced: number;
+}
+
+export interface JoinTokenResponse {
+  Token: string;
+  ID: string;
+  Role: string;
+  Expires: string;
+  Uses: number;
+  Servers: string[] | null;
 }
 
 export interface KeyringResponse {
@@ -2193,6 +2235,21 @@ export interface Operations {
   "Operator.AutopilotConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AutopilotConfiguration };
   "Operator.SetAutopilotConfig": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; cas?: number }; body: AutopilotConfiguration; response: boolean };
   "Operator.AutopilotHealth": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; always?: boolean }; body: undefined; response: AutopilotHealth };
+  "CA.Read": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: CAResponse };
+  "CA.Rotate": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: CAResponse };
+  "CA.Retire": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
+    Force?: boolean;
+  }; response: CAResponse };
+  "CA.Revoke": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
+    Serial?: string;
+    Name?: string;
+  }; response: CARevokeResponse };
+  "JoinToken.Create": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
+    Role?: string;
+    TTL?: number;
+    Uses?: number;
+  }; response: JoinTokenResponse };
+  "JoinToken.Revoke": { path: { name: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
   "Operator.SnapshotSave": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Response };
   "Operator.SnapshotRestore": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; force?: boolean }; body: undefined; response: Response };
   "Events.Stream": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; topic?: string[] }; body: undefined; response: Response };
@@ -2372,6 +2429,12 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "Operator.AutopilotConfig": ["GET", "/v1/operator/autopilot/configuration", "operator:read"],
   "Operator.SetAutopilotConfig": ["PUT", "/v1/operator/autopilot/configuration", "operator:write"],
   "Operator.AutopilotHealth": ["GET", "/v1/operator/autopilot/health", "operator:read"],
+  "CA.Read": ["GET", "/v1/operator/ca", "management"],
+  "CA.Rotate": ["PUT", "/v1/operator/ca/rotate", "management"],
+  "CA.Retire": ["PUT", "/v1/operator/ca/retire", "management"],
+  "CA.Revoke": ["PUT", "/v1/operator/ca/revoke", "management"],
+  "JoinToken.Create": ["PUT", "/v1/operator/join-token", "management"],
+  "JoinToken.Revoke": ["DELETE", "/v1/operator/join-token/{name}", "management"],
   "Operator.SnapshotSave": ["GET", "/v1/operator/snapshot", "operator:snapshot-save"],
   "Operator.SnapshotRestore": ["PUT", "/v1/operator/snapshot", "management"],
   "Events.Stream": ["GET", "/v1/event/stream", "filter"],
