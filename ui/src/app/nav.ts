@@ -19,6 +19,7 @@ export const places: Place[][] = [
   ],
   [
     { to: "/nodes", text: "Nodes", icon: "nodes", key: "n" },
+    { to: "/topology", text: "Topology", icon: "topology", key: "t" },
   ],
   [{ to: "/settings", text: "Settings", icon: "settings", key: "s", main: true }],
 ];

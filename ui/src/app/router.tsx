@@ -68,6 +68,12 @@ const node = createRoute({
   validateSearch: texts("tab"),
   component: lazyRouteComponent(() => import("../views/nodes/NodePage"), "NodePage"),
 });
+const topology = createRoute({
+  getParentRoute: () => root,
+  path: "/topology",
+  validateSearch: texts("by", "show", "zoom", "q"),
+  component: lazyRouteComponent(() => import("../views/topology/Topology"), "Topology"),
+});
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -75,7 +81,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, jobs, run, job, allocations, allocation, nodes, node, settings]),
+  routeTree: root.addChildren([overview, jobs, run, job, allocations, allocation, nodes, node, topology, settings]),
   basepath: "/ui",
   defaultPreload: "intent",
   defaultErrorComponent: Crashed,

@@ -17,6 +17,7 @@ const paths = {
   down: "M4.5 6.5 8 10l3.5-3.5",
   right: "M6.5 4.5 10 8l-3.5 3.5",
   plus: "M8 3v10M3 8h10",
+  minus: "M3 8h10",
   play: "M5 3.2v9.6L12.5 8z",
   stop: "M4 4h8v8H4z",
   restart: "M13 8a5 5 0 1 1-1.5-3.6M13 2.3v2.9h-2.9",
