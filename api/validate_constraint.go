@@ -126,7 +126,7 @@ func (v *validator) comparison(at spot, left, operator, right string) {
 	}
 }
 
-var versionTerm = regexp.MustCompile(`^\s*(=|!=|>|<|>=|<=|~>)?\s*v?[0-9]+(\.[0-9]+)*(-[0-9A-Za-z.~-]+)?(\+[0-9A-Za-z.~-]+)?\s*$`)
+var versionTerm = newForm(`^\s*(=|!=|>|<|>=|<=|~>)?\s*v?[0-9]+(\.[0-9]+)*(-[0-9A-Za-z.~-]+)?(\+[0-9A-Za-z.~-]+)?\s*$`)
 
 // versions checks the syntax of a version constraint such as ">= 1.2, < 2".
 func (v *validator) versions(at spot, list string) {

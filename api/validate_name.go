@@ -1,7 +1,6 @@
 package api
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,12 +13,12 @@ const (
 )
 
 var (
-	identityName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-	secretName   = regexp.MustCompile(`^[A-Za-z0-9_]{1,128}$`)
-	portLabel    = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
-	serviceName  = regexp.MustCompile(`^(?i:[a-z0-9]|[a-z0-9][a-z0-9-]{0,61}[a-z0-9])$`)
-	hostLabel    = regexp.MustCompile(`^(?i:[a-z0-9]|[a-z0-9][a-z0-9-]{0,61}[a-z0-9])$`)
-	userName     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@\\$-]*$`)
+	identityName = newForm(`^[A-Za-z0-9_-]{1,128}$`)
+	secretName   = newForm(`^[A-Za-z0-9_]{1,128}$`)
+	portLabel    = newForm(`^[A-Za-z0-9_.-]{1,128}$`)
+	serviceName  = newForm(`^(?i:[a-z0-9]|[a-z0-9][a-z0-9-]{0,61}[a-z0-9])$`)
+	hostLabel    = newForm(`^(?i:[a-z0-9]|[a-z0-9][a-z0-9-]{0,61}[a-z0-9])$`)
+	userName     = newForm(`^[A-Za-z0-9_][A-Za-z0-9_.@\\$-]*$`)
 )
 
 // interpolated says whether a text holds a reference that only a node resolves.

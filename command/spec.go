@@ -8,12 +8,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/command/cli"
+	"github.com/seraihq/serai/internal/pattern"
 	"github.com/seraihq/serai/jobspec"
 )
 
@@ -138,7 +138,7 @@ func fetch(ctx context.Context, address string) ([]byte, error) {
 }
 
 // warningCount is the line that counts the warnings of an answer.
-var warningCount = regexp.MustCompile(`^\d+ warnings?(\(s\))?:$`)
+var warningCount = pattern.New(`^\d+ warnings?(\(s\))?:$`)
 
 // showWarnings prints warnings, one a line.
 func showWarnings(w io.Writer, style cli.Style, warnings ...string) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pattern"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -238,8 +239,8 @@ func jsonDecodeCost(b *budget, a callArgs) int64 {
 }
 
 var (
-	yamlAlias = regexp.MustCompile(`(?m)(^|[\s\[{,:-])\*[^\s,\]}*]`)
-	yamlDeep  = regexp.MustCompile(`([-?]\s+){65}`)
+	yamlAlias = pattern.New(`(?m)(^|[\s\[{,:-])\*[^\s,\]}*]`)
+	yamlDeep  = pattern.New(`([-?]\s+){65}`)
 )
 
 func yamlDecodeCost(b *budget, a callArgs) int64 {

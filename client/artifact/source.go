@@ -4,13 +4,13 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/artifact/fetch"
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // Bounds of what a job may write.
@@ -28,11 +28,11 @@ type Source struct {
 }
 
 var (
-	forcedForm = regexp.MustCompile(`^([A-Za-z0-9]+)::(.+)$`)
-	schemeForm = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*)://`)
-	scpForm    = regexp.MustCompile(`^([A-Za-z0-9_][^@:/ ]*)@([A-Za-z0-9\[][^:/ ]*):([^ ]+)$`)
+	forcedForm = pattern.New(`^([A-Za-z0-9]+)::(.+)$`)
+	schemeForm = pattern.New(`^([A-Za-z][A-Za-z0-9+.-]*)://`)
+	scpForm    = pattern.New(`^([A-Za-z0-9_][^@:/ ]*)@([A-Za-z0-9\[][^:/ ]*):([^ ]+)$`)
 	codeHosts  = []string{"github.com/", "gitlab.com/", "bitbucket.org/"}
-	s3Form     = regexp.MustCompile(`^[^/]*\bs3[a-z0-9.-]*\.amazonaws\.com/`)
+	s3Form     = pattern.New(`^[^/]*\bs3[a-z0-9.-]*\.amazonaws\.com/`)
 )
 
 // missing are ways to fetch that other schedulers know and this one does not.

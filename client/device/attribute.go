@@ -1,12 +1,12 @@
 package device
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // units that a number may have; with them values of different size compare.
@@ -15,7 +15,7 @@ var units = strings.Fields(`
 	B/s kB/s KB/s MB/s GB/s TB/s PB/s EB/s KiB/s MiB/s GiB/s TiB/s PiB/s EiB/s
 	Hz kHz KHz MHz GHz mW W kW KW MW GW`)
 
-var number = regexp.MustCompile(`^(-?[0-9]+(\.[0-9]+)?) *([A-Za-z/]*)$`)
+var number = pattern.New(`^(-?[0-9]+(\.[0-9]+)?) *([A-Za-z/]*)$`)
 
 // ParseAttribute reads a value as the operator writes it: a number with or
 // without one of the known units, true or false, else a text.

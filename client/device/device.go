@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/taskenv"
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // Limits of what an operator may declare of one kind.
@@ -64,9 +64,9 @@ func NewSet(list []Config) (*Set, error) {
 }
 
 var (
-	nameForm = regexp.MustCompile(`^[A-Za-z0-9._ -]+/[A-Za-z0-9._ -]+/[A-Za-z0-9._ -]+$`)
-	idForm   = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,128}$`)
-	envForm  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	nameForm = pattern.New(`^[A-Za-z0-9._ -]+/[A-Za-z0-9._ -]+/[A-Za-z0-9._ -]+$`)
+	idForm   = pattern.New(`^[A-Za-z0-9._:/-]{1,128}$`)
+	envForm  = pattern.New(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 )
 
 func (c *Config) check(fail func(format string, args ...any)) {

@@ -2,10 +2,11 @@ package diskwatch
 
 import (
 	"os"
-	"regexp"
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // blockSize is the unit of st_blocks.
@@ -13,7 +14,7 @@ const blockSize = 512
 
 // allocID finds an allocation's ID in the path of a control group: drivers name
 // the group of a task after its ID, which begins with that of its allocation.
-var allocID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+var allocID = pattern.New(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
 // inode tells one file from others on a file system.
 type inode struct {

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"regexp"
 	"time"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // Defaults of the bridge.
@@ -70,7 +70,7 @@ type settings struct {
 }
 
 // bridgeName: what the kernel takes, and what may stand in the name of a table.
-var bridgeName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]{0,14}$`)
+var bridgeName = pattern.New(`^[a-zA-Z][a-zA-Z0-9_.-]{0,14}$`)
 
 // smallest subnets: room for the bridge and a few pods.
 const (

@@ -6,11 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // Identity is what a node proves itself with. It is kept in two small files of
@@ -27,7 +28,7 @@ const (
 	keyContact = "contact"
 )
 
-var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+var uuidForm = pattern.New(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
 // Identity gives the node's identity, made when there is none yet.
 func (s *Store) Identity() (Identity, error) {

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/internal/user"
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // nobody is the user that QEMU runs as when neither operator nor job name one.
@@ -109,7 +109,7 @@ var (
 	// interfaces are those that QEMU's -drive if= knows.
 	interfaces = []string{"ide", "scsi", "sd", "mtd", "floppy", "pflash", "virtio", "none"}
 	// word is what a machine type or a device may be: no comma or equals sign, which would begin a further property.
-	word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	word = pattern.New(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
 
 const (

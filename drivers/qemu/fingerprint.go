@@ -6,17 +6,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/internal/landlock"
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // emulatorName is what the programs of QEMU that emulate a machine are called.
-var emulatorName = regexp.MustCompile(`^qemu-system-[a-z0-9_]+$`)
+var emulatorName = pattern.New(`^qemu-system-[a-z0-9_]+$`)
 
 // defaultEmulator is the program for machines like this one.
 func defaultEmulator() string {

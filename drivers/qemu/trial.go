@@ -10,13 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // kvmDevice is where the kernel's virtual machines are had.
@@ -216,7 +217,7 @@ func (c *confinement) run(ctx context.Context, accel string, patience time.Durat
 	return took, nil
 }
 
-var versionLine = regexp.MustCompile(`version ([0-9][0-9A-Za-z.-]*)`)
+var versionLine = pattern.New(`version ([0-9][0-9A-Za-z.-]*)`)
 
 // version asks the emulator for its version.
 func (c *confinement) version(ctx context.Context) (string, error) {

@@ -85,8 +85,10 @@ func podman(dir, root string) (*way, error) {
 	}
 	conf := filepath.Join(dir, "containers.conf")
 	err := os.WriteFile(conf, []byte("[containers]\ndefault_ulimits=[\"nofile=1024:2048\",\"nproc=1024:2048\"]\n[engine]\nruntime=\"runc\"\ncgroup_manager=\"cgroupfs\"\nevents_logger=\"file\"\n"), 0o600)
-	return command("`podman run`", []string{"CONTAINERS_CONF=" + conf}, "podman", "--root", filepath.Join(dir, "podman"), "--runroot", filepath.Join(dir, "podman-run"),
-		"run", "--rm", "--network", "none", "--rootfs", root, "/bin/true"), err
+	w := command("`podman run`", []string{"CONTAINERS_CONF=" + conf}, "podman", "--root", filepath.Join(dir, "podman"), "--runroot", filepath.Join(dir, "podman-run"),
+		"run", "--rm", "--network", "none", "--rootfs", root, "/bin/true")
+	w.cpu = nil // a part of it is done by processes that nobody waits for
+	return w, err
 }
 
 // engine is a Docker Engine of our own.
@@ -110,6 +112,7 @@ func (e *engine) image() string { return enginetest.Image }
 // run is docker run; its end is the engine's.
 func (e *engine) run() *way {
 	w := command("`docker run`", nil, "docker", "-H", e.endpoint(), "run", "--rm", "--network", "none", e.image(), "true")
+	w.cpu = nil // that is the engine's
 	w.end = func() {
 		if err := e.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, "docker engine:", err)

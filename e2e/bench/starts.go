@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,8 +25,11 @@ type way struct {
 	// run runs it once: until it runs (0 where that cannot be seen), and until nothing of it is left.
 	run func(ctx context.Context) (started, gone time.Duration, err error)
 	end func()
+	// cpu is the processor's time that its runs have taken so far, all processes together; nil where that cannot be told.
+	cpu func() time.Duration
 
 	started, gone []float64
+	warm          time.Duration // what cpu was after the first round
 }
 
 // starts runs /bin/true in every way that this machine has, one after the other in every round, so that whatever else the machine does falls on all
@@ -51,8 +55,11 @@ func starts(ctx context.Context, b *bench) ([]figure, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", w.name, err)
 			}
-			if round == 0 {
-				continue // it warms up caches and starts hosts
+			if round == 0 { // it warms up caches and starts hosts
+				if w.cpu != nil {
+					w.warm = w.cpu()
+				}
+				continue
 			}
 			w.started, w.gone = append(w.started, ms(started)), append(w.gone, ms(gone))
 		}
@@ -72,12 +79,15 @@ func (b *bench) ways(ctx context.Context, dir string) (ways []*way, problems []e
 		}
 		ways = append(ways, w)
 	}
-	add(&way{name: "fork/exec", end: func() {}, run: func(ctx context.Context) (time.Duration, time.Duration, error) {
+	var used time.Duration
+	add(&way{name: "fork/exec", end: func() {}, cpu: func() time.Duration { return used }, run: func(ctx context.Context) (time.Duration, time.Duration, error) {
 		began := time.Now()
 		cmd := exec.CommandContext(ctx, "/bin/true")
 		err := cmd.Start()
 		started := time.Since(began)
-		return started, time.Since(began), errors.Join(err, cmd.Wait())
+		err = errors.Join(err, cmd.Wait())
+		used += processor(cmd.ProcessState)
+		return started, time.Since(began), err
 	}}, nil)
 	program := map[string]any{"command": "/bin/true"}
 	add(b.driver(ctx, dir, "raw_exec", map[string]any{"enabled": true}, program))
@@ -99,7 +109,11 @@ func (b *bench) ways(ctx context.Context, dir string) (ways []*way, problems []e
 		return ways, append(problems, err)
 	}
 	add(engine.run(), nil)
-	add(b.driver(ctx, dir, "docker", map[string]any{"endpoint": engine.endpoint()}, map[string]any{"image": engine.image(), "command": "true"}))
+	w, err := b.driver(ctx, dir, "docker", map[string]any{"endpoint": engine.endpoint()}, map[string]any{"image": engine.image(), "command": "true"})
+	if w != nil {
+		w.cpu = nil
+	}
+	add(w, err)
 	return ways, problems
 }
 
@@ -118,6 +132,11 @@ func startFigures(ways []*way) []figure {
 			out = append(out, figure{what: w.name + ": until `/bin/true` runs", unit: "ms", values: w.started})
 		}
 		out = append(out, figure{what: w.name + ": until it has ended and nothing is left", unit: "ms", values: w.gone})
+	}
+	for _, w := range ways {
+		if w.cpu != nil && len(w.gone) > 0 {
+			out = append(out, figure{what: w.name + ": processor's time of a run, the mean of all", unit: "ms", values: []float64{ms(w.cpu()-w.warm) / float64(len(w.gone))}})
+		}
 	}
 	for _, w := range ways {
 		if w != plain && plain != nil {
@@ -152,7 +171,7 @@ func (b *bench) driver(ctx context.Context, dir, name string, config, task map[s
 		return nil, err
 	}
 	n := 0
-	return &way{name: name, end: func() { _ = d.Kill() }, run: func(ctx context.Context) (time.Duration, time.Duration, error) {
+	return &way{name: name, end: func() { _ = d.Kill() }, cpu: func() time.Duration { return withChildren(d.PID()) }, run: func(ctx context.Context) (time.Duration, time.Duration, error) {
 		n++
 		t, err := newTask(dir, fmt.Sprintf("%s-%d", name, n), task)
 		if err != nil {
@@ -212,14 +231,39 @@ func newTask(dir, id string, config map[string]any) (*drivers.TaskConfig, error)
 
 // command is a way that is a program of its own.
 func command(name string, env []string, argv ...string) *way {
-	return &way{name: name, end: func() {}, run: func(ctx context.Context) (time.Duration, time.Duration, error) {
+	var used time.Duration
+	return &way{name: name, end: func() {}, cpu: func() time.Duration { return used }, run: func(ctx context.Context) (time.Duration, time.Duration, error) {
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 		cmd.Env = append(os.Environ(), env...)
 		began := time.Now()
 		out, err := cmd.CombinedOutput()
+		used += processor(cmd.ProcessState)
 		if err != nil {
 			err = fmt.Errorf("%s: %w: %.300s", strings.Join(argv, " "), err, out)
 		}
 		return 0, time.Since(began), err
 	}}
+}
+
+// processor is the processor's time of a process that was waited for, and of those that it has waited for.
+func processor(s *os.ProcessState) time.Duration {
+	if s == nil {
+		return 0
+	}
+	return s.UserTime() + s.SystemTime()
+}
+
+// withChildren is the processor's time of a process that runs and of those that it has waited for, in steps of 10 ms. See proc(5): fields 14 to 17.
+func withChildren(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	var ticks time.Duration
+	for _, f := range strings.Fields(rest)[11:15] {
+		n, _ := strconv.Atoi(f)
+		ticks += time.Duration(n)
+	}
+	return ticks * 10 * time.Millisecond
 }

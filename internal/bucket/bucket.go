@@ -11,13 +11,14 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 var (
@@ -64,9 +65,9 @@ type Bucket struct {
 }
 
 var (
-	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	regionName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
-	keyName    = regexp.MustCompile(`^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$`)
+	bucketName = pattern.New(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	regionName = pattern.New(`^[a-z0-9-]{1,40}$`)
+	keyName    = pattern.New(`^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$`)
 )
 
 // ValidKey says whether a name can be the key of an object here.
@@ -285,4 +286,4 @@ func refusal(resp *http.Response) error {
 	return fmt.Errorf("the store answers %s%s", strconv.Itoa(resp.StatusCode), code)
 }
 
-var errorCode = regexp.MustCompile(`^[A-Za-z0-9.]{1,64}$`)
+var errorCode = pattern.New(`^[A-Za-z0-9.]{1,64}$`)

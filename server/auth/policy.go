@@ -3,12 +3,12 @@ package auth
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/internal/hclx"
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // maxRules bounds the source of a policy, in bytes.
@@ -30,14 +30,14 @@ type namespaceGrant struct {
 // labelled are the kinds of rules that name what they are about.
 var labelled = map[string]struct {
 	words *vocabulary
-	label *regexp.Regexp
+	label *pattern.Pattern
 }{
-	"namespace":   {namespaceWords, regexp.MustCompile(`^[a-zA-Z0-9-_*]{1,128}$`)},
-	"node_pool":   {poolWords, regexp.MustCompile(`^[a-zA-Z0-9-_*]{1,128}$`)},
-	"host_volume": {volumeWords, regexp.MustCompile(`^[a-zA-Z0-9-_.*\[\]]{1,128}$`)},
+	"namespace":   {namespaceWords, pattern.New(`^[a-zA-Z0-9-_*]{1,128}$`)},
+	"node_pool":   {poolWords, pattern.New(`^[a-zA-Z0-9-_*]{1,128}$`)},
+	"host_volume": {volumeWords, pattern.New(`^[a-zA-Z0-9-_.*\[\]]{1,128}$`)},
 }
 
-var variablePath = regexp.MustCompile(`^[a-zA-Z0-9-_~/*]{1,128}$`)
+var variablePath = pattern.New(`^[a-zA-Z0-9-_~/*]{1,128}$`)
 
 // Parse reads the rules of a policy, HCL or JSON. What is wrong with them is of
 // kind ErrInvalid, and says where.

@@ -1,12 +1,12 @@
 package endpoint
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pattern"
 	"github.com/seraihq/serai/server/auth"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/trigger"
@@ -21,7 +21,7 @@ type TokenLimits struct {
 const maxTokenName = 256
 
 // aclName is what the names of policies and roles look like.
-var aclName = regexp.MustCompile(`^[a-zA-Z0-9-]{1,128}$`)
+var aclName = pattern.New(`^[a-zA-Z0-9-]{1,128}$`)
 
 func (e *Endpoints) acl() {
 	aclWrite(e, api.ACLBootstrap, e.aclBootstrap)
@@ -81,7 +81,7 @@ func (e *Endpoints) aclBootstrap(w *Write, req *api.ACLBootstrapRequest) (api.AC
 	return api.ACLTokenSecret{ACLToken: result.(*api.ACLToken)}, nil
 }
 
-var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+var uuidPattern = pattern.New(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
 
 func isUUID(s string) bool { return uuidPattern.MatchString(s) }
 

@@ -1,15 +1,14 @@
 package endpoint
 
 import (
-	"regexp"
-
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pattern"
 	"github.com/seraihq/serai/server/fsm"
 )
 
 const maxDescription = 256
 
-var objectName = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,128}$`)
+var objectName = pattern.New(`^[a-zA-Z0-9-_]{1,128}$`)
 
 func (e *Endpoints) nodePoolWrites() {
 	write(e, api.NodePoolUpsert, func(w *Write, req *api.NodePoolUpsertRequest) (api.None, error) {

@@ -1,9 +1,8 @@
 package node
 
 import (
-	"regexp"
-
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pattern"
 	"github.com/seraihq/serai/scheduler/feasible"
 )
 
@@ -20,7 +19,7 @@ const (
 )
 
 // poolName is what the names of node pools look like: a node may make a new one.
-var poolName = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,128}$`)
+var poolName = pattern.New(`^[a-zA-Z0-9-_]{1,128}$`)
 
 // own gives a node with what the servers alone say of it left out: drains are
 // theirs, and so is its class. The caller's may be in use there.

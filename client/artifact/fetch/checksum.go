@@ -14,8 +14,9 @@ import (
 	"net/url"
 	"os"
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // maxSums bounds a file of checksums.
@@ -124,7 +125,7 @@ func sameHost(a, b string) bool {
 	return err1 == nil && err2 == nil && x.Scheme == y.Scheme && x.Host == y.Host
 }
 
-var bsdSum = regexp.MustCompile(`^(MD5|SHA1|SHA256|SHA512) \((.+)\) = ([0-9a-fA-F]+)$`)
+var bsdSum = pattern.New(`^(MD5|SHA1|SHA256|SHA512) \((.+)\) = ([0-9a-fA-F]+)$`)
 
 // findSum looks a file up in the output of sha256sum and its like, also in the
 // form of the BSDs; a file of one bare value is for whatever there is.

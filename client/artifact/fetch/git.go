@@ -11,13 +11,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // sizeEvery is how often the size of what git has written is looked at.
@@ -29,7 +30,7 @@ const maxComplaint = 600
 // refs are the names of branches, tags and commits that are taken, up to
 // maxRef bytes long. (A counted repetition would cost every start of the agent
 // a quarter of a MiB.)
-var refs = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./+@=-]*$`)
+var refs = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9_./+@=-]*$`)
 
 const maxRef = 255
 

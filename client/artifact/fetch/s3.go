@@ -13,12 +13,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 var errNoObject = errors.New("the server answers 404 Not Found")
 
 // awsHost takes the hosts of Amazon's own service apart: [bucket.]s3[.-region].amazonaws.com.
-var awsHost = regexp.MustCompile(`^(?:(.+)\.)?s3(?:[.-]([a-z0-9-]+))?\.amazonaws\.com(?:\.cn)?$`)
+var awsHost = pattern.New(`^(?:(.+)\.)?s3(?:[.-]([a-z0-9-]+))?\.amazonaws\.com(?:\.cn)?$`)
 
 // object is a place in a store: the address of a bucket, and a key in it.
 type object struct {

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 	"strings"
+
+	"github.com/seraihq/serai/internal/pattern"
 )
 
 // addressTemplate is the part of the go-sockaddr template language that is built.
-var addressTemplate = regexp.MustCompile(`^\{\{\s*(GetPrivateIP|GetPublicIP|GetInterfaceIP\s+"([^"]+)")\s*\}\}$`)
+var addressTemplate = pattern.New(`^\{\{\s*(GetPrivateIP|GetPublicIP|GetInterfaceIP\s+"([^"]+)")\s*\}\}$`)
 
 // resolve replaces an address template by the address it stands for.
 func (v *checker) resolve(key string, addr *string) {
