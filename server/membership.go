@@ -71,8 +71,27 @@ func (s *Server) openGossip() error {
 		ProtocolMin: version.ProtocolMin(), ProtocolMax: s.protocolMax(),
 	}
 	g, err := gossip.Open(c)
+	if err != nil {
+		return err
+	}
 	s.gossip = g
-	return err
+	s.talk.Store(g)
+	return nil
+}
+
+// locate gives the address at which a server says that it is; empty: it is not
+// there. It is asked before there is gossip, too.
+func (s *Server) locate(id string) string {
+	g := s.talk.Load()
+	if g == nil {
+		return ""
+	}
+	for _, x := range g.Servers() {
+		if x.ID == id && x.Status == gossip.Alive {
+			return x.Address
+		}
+	}
+	return ""
 }
 
 // cluster gives the ID of the cluster that this server belongs to, as far as it

@@ -99,6 +99,7 @@ type Server struct {
 	collector *gc.Collector
 	tokens    *auth.Resolver                 // nil: access control is off
 	gossip    *gossip.Gossip                 // nil: none
+	talk      atomic.Pointer[gossip.Gossip]  // the same, for Raft, which starts before
 	pilot     atomic.Pointer[autopilot.Loop] // nil: this server does not lead
 	word      promise
 	trust     *trust.Service
@@ -116,7 +117,7 @@ func Open(cfg Config) (*Server, error) {
 	rc := consensus.Config{
 		Dir: cfg.Dir, ID: cfg.ID, Address: cfg.Address, FSM: fsm.New(s.store), Logger: cfg.Logger,
 		SnapshotAfter: cfg.SnapshotAfter, TrailingEntries: cfg.TrailingEntries,
-		Stream: cfg.Stream, Bootstrap: cfg.Bootstrap, Multiplier: cfg.RaftMultiplier,
+		Stream: cfg.Stream, Bootstrap: cfg.Bootstrap, Multiplier: cfg.RaftMultiplier, Locate: s.locate,
 		Fatal: func(err error) {
 			select {
 			case s.fatal <- err:

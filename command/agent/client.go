@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -68,6 +69,32 @@ func (a *Agent) startClient(ctx context.Context, g *errgroup.Group) {
 		}
 		return nil
 	})
+	g.Go(func() error { return a.awaitServers(ctx) })
+}
+
+// awaitServers ends a client that has found no server in as many tries as it is
+// given: one for start_join alone, retry_max else. The client itself tries all
+// the time.
+func (a *Agent) awaitServers(ctx context.Context) error {
+	j := a.cfg.Client.ServerJoin
+	tries := j.RetryMax
+	if len(j.StartJoin) > 0 && len(j.RetryJoin) == 0 {
+		tries = 1
+	}
+	if a.client == nil || a.server != nil || tries == 0 {
+		return nil
+	}
+	timer := time.NewTimer(time.Duration(tries) * j.RetryInterval)
+	defer timer.Stop()
+	select {
+	case <-a.client.Registered():
+		return nil
+	case <-ctx.Done():
+		return nil
+	case <-timer.C:
+	}
+	return api.Errorf(api.ErrUnavailable, "client.server_join: no server took this client up within %s (%d times %s); it was told of %s",
+		time.Duration(tries)*j.RetryInterval, tries, j.RetryInterval, strings.Join(a.cfg.Client.Servers, ", "))
 }
 
 // driverConfig gives the drivers what the operator configured, in plugin blocks

@@ -67,6 +67,11 @@ func startServerAgent(t *testing.T, name string) *serverAgent {
 	cfg.Ports = config.Ports{}
 	cfg.Server.Enabled, cfg.Server.BootstrapExpect = true, 3
 	cfg.LogLevel = "WARN"
+	return startConfigured(t, cfg)
+}
+
+func startConfigured(t *testing.T, cfg *config.Agent) *serverAgent {
+	t.Helper()
 	if err := cfg.Finish(); err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ var levels = map[string]slog.Level{
 	"heartbeat timeout reached, starting election":                      slog.LevelDebug,
 	"no known peers, aborting election":                                 slog.LevelDebug,
 	"not part of stable configuration, aborting election":               slog.LevelDebug,
+	"unable to get address for server, using fallback address":          slog.LevelDebug,
 	"pre-vote is disabled because it is not supported by the Transport": slog.LevelDebug,
 	"rejecting pre-vote request since we have a leader":                 slog.LevelDebug,
 	"rejecting vote request since we have a leader":                     slog.LevelDebug,

@@ -38,6 +38,10 @@ type Config struct {
 	// is its cluster, and leads as soon as it is open.
 	Stream StreamLayer
 
+	// Locate gives the address of a server by its ID, where it is known better
+	// than the log knows it; nil, or an empty answer: the log's holds.
+	Locate func(id string) string
+
 	// Bootstrap has a server without a log make a cluster of itself. One that has
 	// a Stream and is not told so waits for Bootstrap, or for a leader.
 	Bootstrap bool
@@ -130,7 +134,7 @@ func start(cfg Config, s stores) (*Raft, error) {
 	if cfg.Stream == nil {
 		_, trans = raft.NewInmemTransport(raft.ServerAddress(cfg.Address))
 	} else {
-		network = newTransport(cfg.Stream, cfg.Address, log)
+		network = newTransport(cfg.Stream, cfg.Address, cfg.Locate, log)
 		trans = network
 	}
 	grown, changed := newGrowth(), &watchers{}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/seraihq/serai/api"
 )
 
 // StreamLayer is how servers reach each other: a listener of the connections
@@ -39,7 +41,7 @@ type transport struct {
 	close   func() error
 }
 
-func newTransport(layer StreamLayer, address string, log *slog.Logger) *transport {
+func newTransport(layer StreamLayer, address string, locate func(string) string, log *slog.Logger) *transport {
 	closed := make(chan struct{})
 	s := &streams{StreamLayer: layer, end: closed, open: map[net.Conn]struct{}{}}
 	t := &transport{
@@ -51,6 +53,19 @@ func newTransport(layer StreamLayer, address string, log *slog.Logger) *transpor
 	t.close = sync.OnceValue(t.end)
 	go t.relay()
 	return t
+}
+
+// locator finds servers that have moved: all may have at once, and then nobody
+// leads who could write that down.
+type locator func(id string) string
+
+// ServerAddr gives the address of a server; the error has the library take the
+// one in the log.
+func (l locator) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
+	if a := l(string(id)); a != "" {
+		return raft.ServerAddress(a), nil
+	}
+	return "", api.Errorf(api.ErrNotFound, "no address of server %s is known but the log's", id)
 }
 
 // LocalAddr is where others reach this server, which need not be where it
