@@ -59,7 +59,7 @@ func change(v Verb, s *Server, format string, args ...any) (Change, bool) {
 // proven says whether the server itself has answered, and as one that this
 // cluster may have: what gossip says alone changes nothing.
 func (o *Observation) proven(s *Server) bool {
-	return s.Status == api.ServerAlive && s.Stats != nil && s.Stats.ID == s.ID && (s.Stats.Cluster == "" || s.Stats.Cluster == o.Cluster)
+	return s.Leader || s.Status == api.ServerAlive && s.Stats != nil && s.Stats.ID == s.ID && (s.Stats.Cluster == "" || s.Stats.Cluster == o.Cluster)
 }
 
 // leave removes who left.

@@ -44,11 +44,15 @@ type transport struct {
 func newTransport(layer StreamLayer, address string, locate func(string) string, log *slog.Logger) *transport {
 	closed := make(chan struct{})
 	s := &streams{StreamLayer: layer, end: closed, open: map[net.Conn]struct{}{}}
+	c := &raft.NetworkTransportConfig{
+		Stream: s, MaxPool: pooledConns, Timeout: transportTimeout, Logger: newBridge(log), MsgpackUseNewTimeFormat: true,
+	}
+	if locate != nil {
+		c.ServerAddressProvider = locator(locate)
+	}
 	t := &transport{
-		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-			Stream: s, MaxPool: pooledConns, Timeout: transportTimeout, Logger: newBridge(log), MsgpackUseNewTimeFormat: true,
-		}),
-		address: raft.ServerAddress(address), streams: s, calls: make(chan raft.RPC), closed: closed,
+		NetworkTransport: raft.NewNetworkTransportWithConfig(c),
+		address:          raft.ServerAddress(address), streams: s, calls: make(chan raft.RPC), closed: closed,
 	}
 	t.close = sync.OnceValue(t.end)
 	go t.relay()
