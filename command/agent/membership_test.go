@@ -24,7 +24,7 @@ func join(t *testing.T, name, dir, more string, others ...*serverAgent) *serverA
 		list = append(list, fmt.Sprintf("%q", o.gossipAddress()))
 	}
 	cfg := config.Default()
-	text := "log_level = \"INFO\"\nautopilot {\n server_stabilization_time = \"1s\"\n last_contact_threshold = \"30s\"\n}\nserver {\n enabled = true\n" + more
+	text := "log_level = \"ERROR\"\nautopilot {\n server_stabilization_time = \"1s\"\n last_contact_threshold = \"30s\"\n}\nserver {\n enabled = true\n" + more
 	if len(list) > 0 {
 		text += "\n server_join {\n  retry_join = [" + strings.Join(list, ", ") + "]\n  retry_interval = \"1s\"\n }\n"
 	}
