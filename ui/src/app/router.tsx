@@ -74,6 +74,12 @@ const topology = createRoute({
   validateSearch: texts("by", "show", "zoom", "q"),
   component: lazyRouteComponent(() => import("../views/topology/Topology"), "Topology"),
 });
+const events = createRoute({
+  getParentRoute: () => root,
+  path: "/events",
+  validateSearch: texts("q", "topic", "key"),
+  component: lazyRouteComponent(() => import("../views/events/Events"), "Events"),
+});
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -81,7 +87,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, jobs, run, job, allocations, allocation, nodes, node, topology, settings]),
+  routeTree: root.addChildren([overview, jobs, run, job, allocations, allocation, nodes, node, topology, events, settings]),
   basepath: "/ui",
   defaultPreload: "intent",
   defaultErrorComponent: Crashed,
