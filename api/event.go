@@ -10,6 +10,9 @@ const (
 	TopicNode       = "Node"
 	TopicNodePool   = "NodePool"
 	TopicService    = "Service"
+	TopicACLPolicy  = "ACLPolicy"
+	TopicACLRole    = "ACLRole"
+	TopicACLToken   = "ACLToken"
 )
 
 // Event tells of one change. Payload holds the object under its type's name.

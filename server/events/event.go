@@ -9,7 +9,7 @@ import (
 
 var tables = []string{
 	state.TableJobs, state.TableEvaluations, state.TableAllocations, state.TableDeployments,
-	state.TableNodes, state.TableNodePools,
+	state.TableNodes, state.TableNodePools, state.TableACLPolicies, state.TableACLRoles, state.TableACLTokens,
 }
 
 var topicOf = map[string]string{
@@ -19,6 +19,9 @@ var topicOf = map[string]string{
 	state.TableDeployments: api.TopicDeployment,
 	state.TableNodes:       api.TopicNode,
 	state.TableNodePools:   api.TopicNodePool,
+	state.TableACLPolicies: api.TopicACLPolicy,
+	state.TableACLRoles:    api.TopicACLRole,
+	state.TableACLTokens:   api.TopicACLToken,
 }
 
 // events makes the events of a commit that the stream wants.
@@ -70,6 +73,15 @@ func eventOf(c *state.Change) *api.Event {
 		return nodeEvent(pair[api.Node](c))
 	case state.TableNodePools:
 		return nodePoolEvent(pair[api.NodePool](c))
+	case state.TableACLPolicies:
+		old, now := pair[api.ACLPolicy](c)
+		return aclEvent("ACLPolicy", old, now, func(p *api.ACLPolicy) (string, any) { return p.Name, p })
+	case state.TableACLRoles:
+		old, now := pair[api.ACLRole](c)
+		return aclEvent("ACLRole", old, now, func(r *api.ACLRole) (string, any) { return r.ID, r })
+	case state.TableACLTokens:
+		old, now := pair[api.ACLToken](c)
+		return aclEvent("ACLToken", old, now, func(t *api.ACLToken) (string, any) { return t.AccessorID, t.Stub() })
 	}
 	return nil
 }
@@ -179,6 +191,17 @@ func nodePoolEvent(old, now *api.NodePool) *api.Event {
 		kind, p = "NodePoolDeleted", old
 	}
 	return &api.Event{Type: kind, Key: p.Name, Payload: map[string]any{"NodePool": p}}
+}
+
+// aclEvent tells of a change of access control; show gives the key of an object
+// and what is told of it.
+func aclEvent[T any](kind string, old, now *T, show func(*T) (key string, payload any)) *api.Event {
+	what, x := kind+"Upserted", now
+	if now == nil {
+		what, x = kind+"Deleted", old
+	}
+	key, payload := show(x)
+	return &api.Event{Type: what, Key: key, Payload: map[string]any{kind: payload}}
 }
 
 func present(keys ...string) []string {
