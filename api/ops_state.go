@@ -73,6 +73,7 @@ var (
 	CARotate        = write[WriteRequest, CAResponse]("CA.Rotate", http.MethodPut, "/v1/operator/ca/rotate", "management", NamespaceNone)
 	CARetire        = write[CARetireRequest, CAResponse]("CA.Retire", http.MethodPut, "/v1/operator/ca/retire", "management", NamespaceNone)
 	CARevoke        = write[CARevokeRequest, CARevokeResponse]("CA.Revoke", http.MethodPut, "/v1/operator/ca/revoke", "management", NamespaceNone)
+	CASign          = write[CASignRequest, CASignResponse]("CA.Sign", http.MethodPut, "/v1/operator/ca/sign", "management", NamespaceNone)
 	JoinTokenCreate = write[JoinTokenRequest, JoinTokenResponse]("JoinToken.Create", http.MethodPut, "/v1/operator/join-token", "management", NamespaceNone)
 	JoinTokenRevoke = write[NameWriteRequest, None]("JoinToken.Revoke", http.MethodDelete, "/v1/operator/join-token/{name}", "management", NamespaceNone)
 )

@@ -64,6 +64,21 @@ type CARevokeRequest struct {
 // CARevokeResponse tells which certificates were revoked.
 type CARevokeResponse struct{ Revoked []string }
 
+// CASignRequest asks for a certificate for the command line.
+type CASignRequest struct {
+	WriteOptions
+	CSR  []byte // DER; only its key counts
+	Days int    // how long it is valid; 0: 365
+}
+
+// CASignResponse is a new certificate.
+type CASignResponse struct {
+	Certificate string // PEM: with those between it and its authority
+	Authorities string // PEM: whom the cluster trusts
+	Serial      string
+	Expires     time.Time
+}
+
 // JoinTokenRequest asks for a token by which agents can join.
 type JoinTokenRequest struct {
 	WriteOptions

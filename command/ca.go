@@ -14,7 +14,7 @@ import (
 )
 
 func caGroup() *cli.Command {
-	return group("ca", "Look at the cluster's authority, change it, revoke certificates", caInfo(), caRotate(), caRetire(), caRevoke())
+	return group("ca", "Look at the cluster's authority, change it, revoke certificates", caInfo(), caCLI(), caRotate(), caRetire(), caRevoke())
 }
 
 func caInfo() *cli.Command {
@@ -85,7 +85,7 @@ func caRotate() *cli.Command {
 		Name: "rotate", Synopsis: "Change the cluster's authority without stopping anything", Usage: "[options]",
 		Help: `Makes a new authority. From then on it signs, and both are trusted; every agent that renews its certificate by itself (tls { renew = true }) gets a new one within a minute. When all have it, the old authority is retired: nothing that it signed is taken any more.
 
-Certificates that were made by hand, such as that of the command line, are not renewed. Make new ones before the old authority is retired, on a server: "serai tls cert create -cli -ca <data_dir>/tls/ca.pem -key <data_dir>/tls/ca-key.pem". With -detach the old authority stays until "serai ca retire".`,
+The certificate of this command, where it is in one file with its key as "serai init" and "serai ca cli" write it, is replaced too. Others that were made by hand are not: make new ones with "serai ca cli" or "serai tls cert create" before the old authority is retired. With -detach that is left to "serai ca retire".`,
 		Define: func(f *cli.Flags) {
 			f.Bool(&detach, "detach", "Return once the new authority signs.")
 			f.Duration(&wait, "wait", "<duration>", "How long to wait for all agents before giving up. Default 10m.")
@@ -100,6 +100,15 @@ Certificates that were made by hand, such as that of the command line, are not r
 				return err
 			}
 			inv.Printf("Authority %s signs from now on.", resp.Authorities[0].ID[:16])
+			if own := inv.Conn.ClientCert; own != "" && own == inv.Conn.ClientKey {
+				if err := s.signCLI(ctx, 0, func(whole []byte) error { return pki.Replace(own, whole) }); err != nil {
+					return fmt.Errorf("replace the certificate of this command in %s: %w", own, err)
+				}
+				inv.Printf("The certificate of this command, in %s, is by it now.", own)
+				if s, err = open(inv); err != nil {
+					return err
+				}
+			}
 			if detach {
 				inv.Printf("The one before stays trusted until \"serai ca retire\".")
 				return nil
@@ -142,6 +151,51 @@ func followRotation(ctx context.Context, inv *cli.Invocation, s *session, wait t
 	}
 	inv.Printf("All agents have followed. The old authority is retired.")
 	return nil
+}
+
+func caCLI() *cli.Command {
+	out, days := "serai-cli.pem", 0
+	return &cli.Command{
+		Name: "cli", Synopsis: "Make a certificate for the command line", Usage: "[options]",
+		Help: `Makes a key here and has the servers sign a certificate for it, both into one file of mode 0600. Use it as -client-cert and -client-key.`,
+		Define: func(f *cli.Flags) {
+			f.String(&out, "out", "<path>", "File to write, which must not be there yet. Default serai-cli.pem.")
+			f.Int(&days, "days", "<n>", "How long it is valid. Default 365.")
+		},
+		Run: func(ctx context.Context, inv *cli.Invocation) error {
+			s, err := open(inv)
+			if err != nil {
+				return err
+			}
+			if err := s.signCLI(ctx, days, func(whole []byte) error { return pki.WriteNew(out, whole) }); err != nil {
+				return err
+			}
+			inv.Printf("Certificate and key are in %s.", out)
+			return nil
+		},
+	}
+}
+
+// signCLI has a certificate signed for a new key, and hands both to keep.
+func (s *session) signCLI(ctx context.Context, days int, keep func(whole []byte) error) error {
+	key, err := pki.NewKey()
+	if err != nil {
+		return err
+	}
+	csr, err := pki.NewRequest(key)
+	if err != nil {
+		return err
+	}
+	resp, err := call(ctx, s, api.CASign, api.CASignRequest{CSR: csr, Days: days})
+	if err != nil {
+		return err
+	}
+	whole, err := pki.Bundle(resp.Certificate, key)
+	if err != nil {
+		return err
+	}
+	defer clear(whole)
+	return keep(whole)
 }
 
 func caRetire() *cli.Command {

@@ -64,6 +64,7 @@ type Agent struct {
 	dialer      *tlsx.Dialer                // to servers
 	joins       net.Listener                // of those that have no certificate yet; nil: none can join
 	shown       string                      // serial number of the certificate that the servers have seen; keepTrust\'s own
+	lookNow     chan struct{}               // wakes keepTrust
 	scratch     string                      // directory of a dev agent, removed at its end
 	scratchLock *lock                       // of that directory
 	traces      func(context.Context) error // ends their delivery; nil: none
@@ -84,7 +85,7 @@ func Run(ctx context.Context, cfg *config.Agent, o Options) error {
 		return err
 	}
 	defer l.close()
-	a := &Agent{cfg: cfg, options: o, logs: l, logger: l.logger, reloaded: cfg}
+	a := &Agent{lookNow: make(chan struct{}, 1), cfg: cfg, options: o, logs: l, logger: l.logger, reloaded: cfg}
 	defer a.close()
 	for _, u := range cfg.Unused {
 		l.logger.Debug("configuration key is accepted and has no effect", "key", u.Key, "file", u.File, "line", u.Line)
@@ -312,6 +313,10 @@ func (a *Agent) Reload() error {
 	}
 	if err := a.reloadKeys(); err != nil {
 		return err
+	}
+	select {
+	case a.lookNow <- struct{}{}:
+	default:
 	}
 	a.logger.Info("configuration reloaded", "log_level", a.reloaded.LogLevel)
 	return nil

@@ -62,6 +62,7 @@ func (a *Agent) keepTrust(ctx context.Context) {
 		}
 		select {
 		case <-time.After(every + rand.N(every/3+1)):
+		case <-a.lookNow: // a reload was asked for
 		case <-ctx.Done():
 		}
 	}

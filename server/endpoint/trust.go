@@ -14,6 +14,7 @@ type Trust interface {
 	Rotate(ctx context.Context) error
 	Retire(ctx context.Context, force bool) error
 	Revoke(ctx context.Context, serial, name string) ([]string, error)
+	SignCLI(ctx context.Context, req *api.CASignRequest) (api.CASignResponse, error)
 }
 
 func (e *Endpoints) trust() {
@@ -29,6 +30,9 @@ func (e *Endpoints) trust() {
 	write(e, api.CARevoke, func(w *Write, req *api.CARevokeRequest) (api.CARevokeResponse, error) {
 		found, err := e.Trust.Revoke(w.ctx, req.Serial, req.Name)
 		return api.CARevokeResponse{Revoked: found}, err
+	})
+	write(e, api.CASign, func(w *Write, req *api.CASignRequest) (api.CASignResponse, error) {
+		return e.Trust.SignCLI(w.ctx, req)
 	})
 	write(e, api.JoinTokenCreate, func(_ *Write, req *api.JoinTokenRequest) (api.JoinTokenResponse, error) {
 		return e.Trust.NewToken(req)

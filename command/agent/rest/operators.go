@@ -11,7 +11,7 @@ import (
 // trustOperations decide whom the cluster trusts. Whoever may call them can
 // become any agent.
 var trustOperations = []*api.Endpoint{
-	api.CARotate.Endpoint, api.CARetire.Endpoint, api.CARevoke.Endpoint, api.JoinTokenCreate.Endpoint, api.JoinTokenRevoke.Endpoint,
+	api.CARotate.Endpoint, api.CARetire.Endpoint, api.CARevoke.Endpoint, api.CASign.Endpoint, api.JoinTokenCreate.Endpoint, api.JoinTokenRevoke.Endpoint,
 }
 
 // operatorsOnly refuses operations about trust to callers that showed no
