@@ -355,6 +355,13 @@ export interface CARevokeResponse {
   Revoked: string[] | null;
 }
 
+export interface CASignResponse {
+  Certificate: string;
+  Authorities: string;
+  Serial: string;
+  Expires: string;
+}
+
 export interface CNIConfig {
   Args: Record<string, string> | null;
 }
@@ -2244,6 +2251,10 @@ export interface Operations {
     Serial?: string;
     Name?: string;
   }; response: CARevokeResponse };
+  "CA.Sign": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
+    CSR?: string | null;
+    Days?: number;
+  }; response: CASignResponse };
   "JoinToken.Create": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: {
     Role?: string;
     TTL?: number;
@@ -2433,6 +2444,7 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "CA.Rotate": ["PUT", "/v1/operator/ca/rotate", "management"],
   "CA.Retire": ["PUT", "/v1/operator/ca/retire", "management"],
   "CA.Revoke": ["PUT", "/v1/operator/ca/revoke", "management"],
+  "CA.Sign": ["PUT", "/v1/operator/ca/sign", "management"],
   "JoinToken.Create": ["PUT", "/v1/operator/join-token", "management"],
   "JoinToken.Revoke": ["DELETE", "/v1/operator/join-token/{name}", "management"],
   "Operator.SnapshotSave": ["GET", "/v1/operator/snapshot", "operator:snapshot-save"],
