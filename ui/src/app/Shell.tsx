@@ -159,10 +159,11 @@ function Top({ onSearch }: { onSearch: () => void }) {
     <header className="top">
       <Crumbs />
       <NamespaceMenu />
-      <button type="button" className="search-button" onClick={onSearch} aria-label="Search everything">
+      <button type="button" className="search-button" onClick={onSearch}>
         <Icon name="search" />
-        <span>Search</span>
-        <kbd className="kbd">{/Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl"} K</kbd>
+        <span className="word">Search</span>
+        <span className="hidden">everything</span>
+        <kbd className="kbd" aria-hidden="true">{/Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl"} K</kbd>
       </button>
       <LiveDot />
     </header>

@@ -14,6 +14,9 @@ interface Line {
 /** At most so many lines are shown; a larger difference says how much is missing. */
 const MAX_LINES = 2000;
 
+/** Values that are longer together stand below each other. */
+const LONG = 80;
+
 export function Diff({ diff }: { diff: JobDiff }) {
   const lines: Line[] = [];
   fieldLines(diff.Fields, 0, lines);
@@ -35,6 +38,14 @@ const marks: Record<string, string> = { Added: "+", Deleted: "−", Edited: "~",
 
 function DiffLine({ line: l }: { line: Line }) {
   const edited = l.type === "Edited" && l.new !== undefined;
+  if (edited && (l.old ?? "").length + (l.new ?? "").length > LONG) {
+    return (
+      <>
+        <DiffLine line={{ type: "Deleted", depth: l.depth, name: l.name, old: l.old ?? "" }} />
+        <DiffLine line={{ type: "Added", depth: l.depth, name: l.name, new: l.new ?? "", why: l.why ?? "" }} />
+      </>
+    );
+  }
   return (
     <div className={`d ${l.type.toLowerCase()}`} role="listitem" style={{ paddingLeft: 14 + l.depth * 18 }}>
       <span>{marks[l.type] ?? " "}</span>

@@ -72,7 +72,8 @@ export function Table<T>(p: TableProps<T>) {
   if (p.rows.length === 0) return <>{p.empty ?? <div className="empty">No {p.name}.</div>}</>;
   const template = columns.map((c) => c.width ?? "minmax(80px, 1fr)").join(" ");
   return (
-    <div className="table" role="table" aria-label={p.name} aria-rowcount={rows.length + 1} style={{ "--columns": template } as React.CSSProperties}>
+    <div className="table">
+      <div role="table" aria-label={p.name} aria-rowcount={rows.length + 1} style={{ "--columns": template } as React.CSSProperties}>
       <div className="head" role="row">
         {columns.map((c) => (
           <Head key={c.id} column={c} sort={sort} onSort={setSort} />
@@ -92,6 +93,7 @@ export function Table<T>(p: TableProps<T>) {
             </div>
           );
         })}
+      </div>
       </div>
       <div className="foot">
         <span>{p.note ?? `${count(rows.length)} ${p.name}`}</span>

@@ -143,6 +143,7 @@ const LineView = memo(function LineView({ line, pattern, current, stream, label,
 function Marked({ text, pattern }: { text: string; pattern: RegExp }) {
   const out: ReactNode[] = [];
   let from = 0;
+  pattern.lastIndex = 0; // matchAll begins there
   for (const m of text.matchAll(pattern)) {
     if (m[0] === "" || out.length > MAX_MARKS) break;
     out.push(text.slice(from, m.index), <mark key={m.index}>{m[0]}</mark>);

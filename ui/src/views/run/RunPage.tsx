@@ -151,7 +151,7 @@ function Run({ text, variables: given = "", title, keep = false, job }: { text: 
             </label>
             <button type="button" className="button primary" disabled={busy} onClick={() => void makePlan()}>
               {busy ? "Planning…" : "Plan"}
-              <kbd className="kbd on-accent">⌘↵</kbd>
+              <kbd className="kbd on-accent" aria-hidden="true">⌘↵</kbd>
             </button>
           </>
         }
