@@ -6,6 +6,8 @@ afterEach(cleanup);
 // jsdom has no layout: elements have the size that lists need to show rows.
 Object.defineProperties(HTMLElement.prototype, {
   offsetHeight: { configurable: true, get: () => 800 },
+  clientHeight: { configurable: true, get: () => 800 },
+  clientWidth: { configurable: true, get: () => 1200 },
   offsetWidth: { configurable: true, get: () => 1200 },
 });
 class NoObserver {
@@ -14,3 +16,4 @@ class NoObserver {
   disconnect(): void {}
 }
 globalThis.ResizeObserver ??= NoObserver as unknown as typeof ResizeObserver;
+window.scrollTo = () => {};

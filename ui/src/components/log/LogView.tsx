@@ -61,7 +61,7 @@ export function LogView({ sources, find, onFind, children, name }: LogViewProps)
   };
   const scrolled = (): void => {
     const b = box.current;
-    if (b !== null && !following && b.scrollHeight - b.scrollTop - b.clientHeight < 4) setFollowing(true);
+    if (b !== null && !following && b.scrollHeight > b.clientHeight + ROW && b.scrollHeight - b.scrollTop - b.clientHeight < 4) setFollowing(true);
   };
   const current = matches[at] === undefined ? undefined : buffer.lines[matches[at]]?.n;
   const save = (): void => download(`${name}.log`, buffer.lines.map((l) => l.text).join("\n") + "\n", "text/plain;charset=utf-8");

@@ -5,7 +5,7 @@ import type { Fault } from "../../components/code/editor";
 export function faultsOf(message: string): Fault[] {
   const list: Fault[] = [];
   for (const line of message.split("\n")) {
-    const m = /(?:^|[\s(])[\w./-]*?\.?(?:hcl|vars|nomad)?:(\d+)[,:](\d+)(?:-[\d,]+)?:?\s*(.*)$/.exec(line);
+    const m = /(?:^|[\s(])[\w./-]*\.(?:hcl|vars|nomad|json):(\d+)[,:](\d+)(?:-[\d,]+)?:?\s*(.*)$/.exec(line);
     if (m) list.push({ line: Number(m[1]), column: Number(m[2]), text: m[3] || line });
   }
   return list;
