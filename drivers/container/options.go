@@ -32,6 +32,7 @@ var (
 		drivers.Optional("load", drivers.String),
 		drivers.Optional("labels", pairs),
 		drivers.Optional("interactive", drivers.Bool),
+		drivers.Optional("init", drivers.Bool),
 		drivers.OneBlock("healthchecks", drivers.Optional("disable", drivers.Bool)),
 	}
 	networkFields = []drivers.Field{
@@ -101,6 +102,7 @@ type options struct {
 	Load         string   `json:"load"`
 	Labels       merged   `json:"labels"`
 	Interactive  bool     `json:"interactive"`
+	Init         bool     `json:"init"`
 	Healthchecks struct {
 		Disable *bool `json:"disable"`
 	} `json:"healthchecks"`

@@ -40,6 +40,7 @@ func specify(task *drivers.TaskConfig, opts *options, settings config) (*plan, e
 		ShmBytes:     opts.ShmSize,
 		OOMScoreAdj:  opts.OOMScoreAdj,
 		Stdin:        opts.Interactive,
+		Reaper:       opts.Init,
 		Labels:       opts.Labels,
 	}}
 	for _, decide := range []func() error{p.rights, p.namespaces, p.limits, p.mounts, p.devices, p.network} {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/drivers/container"
+	"github.com/seraihq/serai/drivers/internal/contain"
 )
 
 // engineGrace is how long an engine that has just been there is waited for: it is being restarted. After that, or when there never was one, tasks run on
@@ -150,7 +151,8 @@ var without = map[string]string{
 	"logging":                   "",
 	"container_exists_attempts": "",
 	"advertise_ipv6_address":    "",
-	"init":                      "The option init has no effect without a Docker Engine: what the task's first process does not wait for stays until the task ends",
+	// Only for processors that the container driver has no first process for.
+	"init": "The option init has no effect without a Docker Engine on this kind of processor: what the task's first process does not wait for stays until the task ends",
 }
 
 // containerTask is what the container driver takes.
@@ -170,7 +172,7 @@ func translate(raw map[string]any) (map[string]any, []string, error) {
 		switch {
 		case name == "load" && v != "": // ours is in the task's local directory, theirs anywhere in the task's
 			out[name] = path.Join("local", fmt.Sprint(v))
-		case known:
+		case known && (name != "init" || contain.HasReaper()):
 			out[name] = v
 		case name == "runtime" && v == "runc", name == "tty" && v == false, v == nil, v == "":
 		case dropped && note != "" && v != false:

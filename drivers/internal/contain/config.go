@@ -37,6 +37,13 @@ func (c *Containers) plan(task *drivers.TaskConfig, spec *Spec) (*plan, error) {
 	if spec.From != "" {
 		resolve(mounts)
 	}
+	if spec.Reaper {
+		m, err := spec.reaperMount()
+		if err != nil {
+			return nil, err
+		}
+		mounts, p.argv = append(mounts, m), []string{reaperPath}
+	}
 	if p.config, err = c.config(task, spec, slices.Concat(mounts, spec.outputMounts(task))); err != nil {
 		return nil, err
 	}
@@ -44,7 +51,7 @@ func (c *Containers) plan(task *drivers.TaskConfig, spec *Spec) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.argv = append([]string{file}, spec.Args[1:]...)
+	p.argv = slices.Concat(p.argv, []string{file}, spec.Args[1:])
 	return p, nil
 }
 

@@ -56,6 +56,8 @@ type Spec struct {
 	OOMScoreAdj int
 	// Stdin keeps the program's input open, though nothing ever comes. Otherwise it is empty.
 	Stdin bool
+	// Reaper: the first process is one that starts the program and waits for orphans. It takes a root made of layers.
+	Reaper bool
 	// Labels are kept with the container's description and mean nothing.
 	Labels map[string]string
 	// From, when it is not empty, is the directory of a checkpoint: the container's processes are made from that.
