@@ -150,6 +150,9 @@ func nearby(conn *cli.Connection, c *config.Agent) {
 		if conn.CACert == "" && conn.CAPath == "" {
 			conn.CACert = c.TLS.CAFile
 		}
+		if c.TLS.VerifyHTTPSClient && conn.ClientCert == "" && conn.ClientKey == "" {
+			conn.ClientCert, conn.ClientKey = c.TLS.CertFile, c.TLS.KeyFile
+		}
 	}
 	conn.Address = scheme + "://" + net.JoinHostPort(host, strconv.Itoa(c.Ports.HTTP))
 }

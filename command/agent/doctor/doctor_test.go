@@ -144,6 +144,9 @@ var plants = map[string]func(p *plant){
 		_ = os.Chmod(p.dir+"/data", 0o777)
 		p.write("data/server/keyring.json", "{}", 0o640)
 		p.write("data/alloc/a/own.key", "of a task", 0o644)
+		p.write("data/tls/both.pem", "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n", 0o644)
+		p.write("data/tls/ca.pem", "-----BEGIN CERTIFICATE-----\n", 0o644)
+		p.write("cli.pem", "-----BEGIN EC PRIVATE KEY-----\n", 0o604)
 		p.conf += "telemetry {\n otlp_endpoint = \"https://otel.example.com\"\n otlp_headers = { token = \"SENTINEL\" }\n}\n"
 		p.write("agent.hcl", "", 0o644)
 	},
@@ -196,6 +199,10 @@ var plants = map[string]func(p *plant){
 			return nil
 		}
 	},
+	"port_of_a_stranger": func(p *plant) {
+		p.subj.Refused, p.subj.Address = errors.New("remote error: tls: certificate required"), "https://127.0.0.1:4646"
+		p.host.Listen = func(string) error { return syscall.EADDRINUSE }
+	},
 	"poor_kernel": func(p *plant) {
 		for _, name := range []string{"sys/fs/cgroup/cgroup.controllers", "proc/self/ns/net", "proc/self/ns/user", "proc/sys/kernel/seccomp/actions_avail", "dev/kvm"} {
 			_ = os.Remove(filepath.Join(p.dir, "root", name))
@@ -233,7 +240,7 @@ var plants = map[string]func(p *plant){
 
 var (
 	dates  = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d UTC`)
-	minute = regexp.MustCompile(`\b\d+h\d+m\d+s\b`)
+	minute = regexp.MustCompile(`\b(\d+h)?\d+m\d+s\b`)
 	user   = regexp.MustCompile(`belongs to user \d+`)
 	issuer = regexp.MustCompile(`is by "[^"]+"`)
 	port   = regexp.MustCompile(`http://127\.0\.0\.1:\d{5}`)

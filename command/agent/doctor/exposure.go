@@ -64,6 +64,9 @@ func (x *examination) ports() {
 		switch {
 		case err == nil:
 			x.report.ok("ports.free", "port %s (%s) is free", address, p.name)
+		case errors.Is(err, syscall.EADDRINUSE) && p.name == "http" && x.Refused != nil:
+			x.report.fail("ports.free", "if it is the agent, name its address and keys (-address, -client-cert, -client-key, -token); else stop it (ss -ltnp), or set other numbers in ports", "port %s (http) is taken, and what listens there does not answer us as this agent: %v", address, x.Refused)
+			return // the others are taken by the same
 		case errors.Is(err, syscall.EADDRINUSE):
 			x.report.fail("ports.free", "stop what listens there (ss -ltnp), or set another number in ports", "port %s (%s) is taken by another program, and no agent answers", address, p.name)
 		case errors.Is(err, syscall.EADDRNOTAVAIL):

@@ -1,16 +1,21 @@
 package doctor
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/seraihq/serai/api"
 )
 
 const (
 	maxWalk = 5000 // entries of the data directory that are looked at
+	maxPEM  = 64 << 10
 	noRoot  = "start the agent as the owner of its files, root unless it runs no tasks"
 )
 
@@ -23,6 +28,7 @@ func (x *examination) modes() {
 	if c.TLS.KeyFile != "" {
 		x.secret("files.key", c.TLS.KeyFile)
 	}
+	x.beside()
 	if c.DataDir == "" {
 		return
 	}
@@ -66,17 +72,22 @@ func (x *examination) configFile(path string) {
 	switch {
 	case mode&0o022 != 0:
 		x.report.fail("files.config", "chmod go-w "+path, "configuration %s can be written by others (mode %04o): who can change it runs programs as the agent", path, mode)
-	case mode&0o044 != 0 && x.holdsSecrets():
-		x.report.warn("files.config", "chmod 600 "+path, "configuration %s can be read by others (mode %04o), and the configuration holds secrets", path, mode)
+	case mode&0o044 != 0 && x.holdsSecrets(path):
+		x.report.warn("files.config", "chmod 600 "+path, "configuration %s holds secrets and can be read by others (mode %04o)", path, mode)
 	default:
 		x.report.ok("files.config", "configuration %s is written by its owner alone", path)
 	}
 }
 
-// holdsSecrets says whether the configuration has something to hide.
-func (x *examination) holdsSecrets() bool {
+// holdsSecrets says whether a file of the configuration has something to hide.
+func (x *examination) holdsSecrets(path string) bool {
 	c := x.Config
-	return c.Server.Encrypt != "" || c.ACL.ReplicationToken != "" || len(c.Telemetry.OTLPHeaders) > 0
+	secrets := []api.Sensitive{c.Server.Encrypt, c.ACL.ReplicationToken}
+	for _, v := range c.Telemetry.OTLPHeaders {
+		secrets = append(secrets, v)
+	}
+	text, err := os.ReadFile(path)
+	return err == nil && slices.ContainsFunc(secrets, func(s api.Sensitive) bool { return s != "" && bytes.Contains(text, []byte(s.Reveal())) })
 }
 
 // secret looks at a file that only its owner may read.
@@ -89,6 +100,25 @@ func (x *examination) secret(check, path string) {
 		x.report.fail(check, "chmod 600 "+path+"; if others may have read it, make a new key", "%s is secret and can be read by others (mode %04o)", path, info.Mode().Perm())
 	default:
 		x.report.ok(check, "%s is read by its owner alone", path)
+	}
+}
+
+// beside looks for keys in the folders of the configuration's files.
+func (x *examination) beside() {
+	seen := map[string]bool{}
+	for _, f := range x.Config.Files {
+		dir := filepath.Dir(f)
+		entries, err := os.ReadDir(dir)
+		if seen[dir] || err != nil || len(entries) > maxWalk {
+			continue
+		}
+		seen[dir] = true
+		for _, e := range entries {
+			path := filepath.Join(dir, e.Name())
+			if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && isSecret(path, info) {
+				x.report.fail("files.secrets", "chmod 600 "+path+"; if others may have read it, make a new key", "%s is secret and can be read by others (mode %04o)", path, info.Mode().Perm())
+			}
+		}
 	}
 }
 
@@ -112,7 +142,7 @@ func (x *examination) secrets(dir string) {
 			}
 			return nil
 		}
-		if info, err := d.Info(); err == nil && isSecret(d.Name()) && info.Mode().Perm()&0o077 != 0 {
+		if info, err := d.Info(); err == nil && info.Mode().Perm()&0o077 != 0 && isSecret(path, info) {
 			bad++
 			x.report.fail("files.secrets", "chmod 600 "+path+"; if others may have read it, make a new key", "%s is secret and can be read by others (mode %04o)", path, info.Mode().Perm())
 		}
@@ -123,11 +153,16 @@ func (x *examination) secrets(dir string) {
 	}
 }
 
-func isSecret(name string) bool {
+// isSecret says whether a file holds keys, by its name or by what is in it.
+func isSecret(path string, info fs.FileInfo) bool {
 	for _, end := range secretNames {
-		if strings.HasSuffix(name, end) {
+		if strings.HasSuffix(info.Name(), end) {
 			return true
 		}
 	}
-	return false
+	if !strings.HasSuffix(info.Name(), ".pem") || info.Size() > maxPEM {
+		return false
+	}
+	text, err := os.ReadFile(path)
+	return err == nil && bytes.Contains(text, []byte("PRIVATE KEY-----"))
 }
