@@ -42,7 +42,11 @@ func TestInit(t *testing.T) {
 			t.Errorf("%+v %v, want %d", res, err, code)
 		}
 	}
-	r := w.run(map[string]any{"command": "/none", "init": true})
+	r := w.run(map[string]any{"command": "sh", "args": []any{"-c", "tty; stty size; echo to the other >&2; seq 3000 | tail -n 1; exit 3"}, "tty": true})
+	if res := r.finish(); res.ExitCode != 3 || r.out.String() != "/dev/pts/0\r\n24 80\r\nto the other\r\n3000\r\n" {
+		t.Errorf("with a terminal: %+v %q", res, r.out.String())
+	}
+	r = w.run(map[string]any{"command": "/none", "init": true})
 	if _, err := r.d.Start(t.Context(), r.task); err == nil || !strings.Contains(err.Error(), "/none") {
 		t.Errorf("a program that is not there: %v", err)
 	}

@@ -33,6 +33,7 @@ var (
 		drivers.Optional("labels", pairs),
 		drivers.Optional("interactive", drivers.Bool),
 		drivers.Optional("init", drivers.Bool),
+		drivers.Optional("tty", drivers.Bool),
 		drivers.OneBlock("healthchecks", drivers.Optional("disable", drivers.Bool)),
 	}
 	networkFields = []drivers.Field{
@@ -103,6 +104,7 @@ type options struct {
 	Labels       merged   `json:"labels"`
 	Interactive  bool     `json:"interactive"`
 	Init         bool     `json:"init"`
+	TTY          bool     `json:"tty"`
 	Healthchecks struct {
 		Disable *bool `json:"disable"`
 	} `json:"healthchecks"`

@@ -44,7 +44,7 @@ func TestEscapeRefusals(t *testing.T) {
 		"names no program":    {{"image": "nothing", "command": ""}},
 		"is not sent":         {{"auth": map[string]any{"username": "u", "password": "p", "server_address": "registry.example"}}},
 		"healthchecks":        {{"healthchecks": map[string]any{"disable": false}}},
-		"unknown":             {{"runtime": "runsc"}, {"storage_opt": map[string]any{}}, {"tty": true}, {"no_such": 1}},
+		"unknown":             {{"runtime": "runsc"}, {"storage_opt": map[string]any{}}, {"no_such": 1}},
 		"image busybox2":      {{"image": "busybox2"}},
 		"not /":               {mount("tmpfs", "", "/.."), mount("bind", "local", "/..")},
 		"name an image":       {{"image": "a b"}},

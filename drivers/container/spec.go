@@ -41,6 +41,7 @@ func specify(task *drivers.TaskConfig, opts *options, settings config) (*plan, e
 		OOMScoreAdj:  opts.OOMScoreAdj,
 		Stdin:        opts.Interactive,
 		Reaper:       opts.Init,
+		Terminal:     opts.TTY,
 		Labels:       opts.Labels,
 	}}
 	for _, decide := range []func() error{p.rights, p.namespaces, p.limits, p.mounts, p.devices, p.network} {

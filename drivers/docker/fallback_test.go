@@ -77,7 +77,7 @@ func TestFallback(t *testing.T) {
 	if r := wait(t, d2, j); r.ExitCode != 4 && r.Err == nil {
 		t.Errorf("%+v", r)
 	}
-	for option, value := range map[string]any{"tty": true, "ipv4_address": "192.0.2.1", "volume_driver": "local", "storage_opt": map[string]any{"size": "1G"}} {
+	for option, value := range map[string]any{"ipv4_address": "192.0.2.1", "volume_driver": "local", "storage_opt": map[string]any{"size": "1G"}} {
 		_, err := d.Start(t.Context(), newJob("true", map[string]any{option: value}).TaskConfig)
 		refused(t, err, option)
 	}

@@ -37,12 +37,15 @@ func (c *Containers) plan(task *drivers.TaskConfig, spec *Spec) (*plan, error) {
 	if spec.From != "" {
 		resolve(mounts)
 	}
-	if spec.Reaper {
+	if spec.Reaper || spec.Terminal {
 		m, err := spec.reaperMount()
 		if err != nil {
 			return nil, err
 		}
 		mounts, p.argv = append(mounts, m), []string{reaperPath}
+		if spec.Terminal {
+			p.argv = append(p.argv, "-t")
+		}
 	}
 	if p.config, err = c.config(task, spec, slices.Concat(mounts, spec.outputMounts(task))); err != nil {
 		return nil, err

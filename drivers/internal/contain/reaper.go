@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// reaperPath is where a container that asks for it finds its first process: a program of some hundred bytes, without a library, that starts the task's
-// own, hands signals on to it, and waits for the orphans of the container. See reaper/src.
+// reaperPath is where a container that asks for it finds its first process: a program of a few thousand bytes, without a library, that starts the task's
+// own, hands signals on to it, and waits for the orphans of the container; it can hold a terminal for it. See reaper/src.
 const reaperPath = "/sbin/serai-init"
 
 // HasReaper is whether containers can have such a first process on this machine.
@@ -18,9 +18,9 @@ func HasReaper() bool { return len(reaper) > 0 }
 func (s *Spec) reaperMount() (Mount, error) {
 	switch {
 	case !HasReaper():
-		return Mount{}, errors.New("init: there is no first process for this kind of processor: remove the option")
+		return Mount{}, errors.New("init and tty: there is no first process for this kind of processor: remove the option")
 	case s.Namespaces.HostPID:
-		return Mount{}, errors.New("init does not go with the host's processes: orphans are reaped by the host there")
+		return Mount{}, errors.New("init and tty do not go with the host's processes: set pid_mode = \"private\"")
 	}
 	file := filepath.Join(s.Scratch, "reaper")
 	if err := os.WriteFile(file, reaper, 0o755); err != nil {

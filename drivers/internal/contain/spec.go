@@ -58,6 +58,8 @@ type Spec struct {
 	Stdin bool
 	// Reaper: the first process is one that starts the program and waits for orphans. It takes a root made of layers.
 	Reaper bool
+	// Terminal: the program has a terminal, and what it writes on it is its standard output. It implies Reaper, which holds the terminal.
+	Terminal bool
 	// Labels are kept with the container's description and mean nothing.
 	Labels map[string]string
 	// From, when it is not empty, is the directory of a checkpoint: the container's processes are made from that.
