@@ -16,9 +16,17 @@ import (
 // startServers starts servers that are a cluster, and a client of all of them.
 func startServers(t *testing.T, n int) (servers []*agent, client *agent) {
 	t.Helper()
+	servers, addresses := startServersWith(t, "", n)
+	return servers, start(t, rig.Options{Servers: addresses})
+}
+
+// startServersWith starts servers with further configuration that are a cluster,
+// and gives the addresses for clients.
+func startServersWith(t *testing.T, config string, n int) (servers []*agent, addresses []string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	all, err := rig.StartServers(ctx, rig.Options{Binary: binary}, n)
+	all, err := rig.StartServers(ctx, rig.Options{Binary: binary, Config: config}, n)
 	t.Cleanup(func() {
 		for _, a := range all {
 			log := a.Log()
@@ -36,11 +44,10 @@ func startServers(t *testing.T, n int) (servers []*agent, client *agent) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var addresses []string
 	for _, a := range all {
 		servers, addresses = append(servers, wrap(t, a)), append(addresses, a.RPC())
 	}
-	return servers, start(t, rig.Options{Servers: addresses})
+	return servers, addresses
 }
 
 // leading gives the server that leads, and the others.

@@ -127,7 +127,7 @@ func (s *Server) followMembers(ctx context.Context) error {
 		changed := s.gossip.Changed()
 		if id := s.cluster(); id != "" && id != told {
 			if err := s.tellCluster(id); err != nil {
-				s.cfg.Logger.Warn("the other servers were not told which cluster this server belongs to", "err", err)
+				s.cfg.Logger.Debug("the other servers were not told which cluster this server belongs to, telling them again", "err", err)
 			} else {
 				told = id
 			}

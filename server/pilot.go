@@ -64,7 +64,7 @@ func (s *Server) known() []autopilot.Server {
 	self.Nonvoter, self.Zone = s.cfg.Membership.Nonvoter, s.cfg.Membership.Zone
 	out := []autopilot.Server{self}
 	seen := map[string]int{s.cfg.ID: 0}
-	for _, x := range s.gossip.Servers() {
+	for _, x := range append(s.gossip.Servers(), s.gossip.Removed()...) {
 		at, twice := seen[x.ID]
 		if x.ID == s.cfg.ID || twice && x.Status != gossip.Alive {
 			continue // under an older name it is gone

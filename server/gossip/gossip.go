@@ -54,7 +54,8 @@ const (
 	reconnect    = 5 * time.Second // between tries to reach those that failed
 	refreshClock = time.Minute     // how old the clock of a living server is at most
 	eventQueue   = 256             // beyond it serf waits
-	keepFailed   = 72 * time.Hour  // then they are forgotten
+	keepRemoved  = 10 * time.Minute
+	keepFailed   = 72 * time.Hour // then they are forgotten
 )
 
 // Gossip is this server's part in the gossip. It is safe for concurrent use.
@@ -72,8 +73,9 @@ type Gossip struct {
 
 	sending sync.Mutex // orders what is said of this server
 	mu      sync.Mutex
-	self    Server        // guarded by mu
-	changed chan struct{} // guarded by mu; closed with the next change
+	self    Server             // guarded by mu
+	changed chan struct{}      // guarded by mu; closed with the next change
+	removed map[string]removal // guarded by mu; by ID
 }
 
 // Open begins to gossip. Nobody is joined yet, but those that are remembered
@@ -85,7 +87,7 @@ func Open(cfg Config) (*Gossip, error) {
 	cfg.Self.Clock = time.Now()
 	g := &Gossip{
 		cfg: cfg, log: cfg.Logger.With("component", "gossip"), events: make(chan serf.Event, eventQueue),
-		done: make(chan struct{}), self: cfg.Self, changed: make(chan struct{}),
+		done: make(chan struct{}), self: cfg.Self, changed: make(chan struct{}), removed: map[string]removal{},
 	}
 	g.leave, g.close = sync.OnceValue(g.depart), sync.OnceValue(g.shutdown)
 	g.admit = newAdmitter(g.current, g.log)
@@ -202,6 +204,9 @@ func (g *Gossip) note(e serf.MemberEvent) {
 		s, err := seen(&m)
 		if err != nil || e.Type == serf.EventMemberReap {
 			g.admit.forget(m.Name)
+			if err == nil {
+				g.remove(s)
+			}
 			continue
 		}
 		g.admit.know(s)
@@ -217,6 +222,44 @@ func (g *Gossip) note(e serf.MemberEvent) {
 	defer g.mu.Unlock()
 	close(g.changed)
 	g.changed = make(chan struct{})
+}
+
+// removal is a server that was forgotten, and when.
+type removal struct {
+	server *Server
+	at     time.Time
+}
+
+// remove remembers for a while that a server was forgotten on purpose.
+func (g *Gossip) remove(s *Server) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	for id, r := range g.removed {
+		if now.Sub(r.at) > keepRemoved {
+			delete(g.removed, id)
+		}
+	}
+	s.Status = Left
+	g.removed[s.ID] = removal{s, now}
+}
+
+// Removed lists the servers that were forgotten of late and are not back: pruned
+// by a person, or failed for so long that nobody waits for them.
+func (g *Gossip) Removed() []*Server {
+	back := map[string]bool{}
+	for _, s := range g.Servers() {
+		back[s.ID] = true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []*Server
+	for id, r := range g.removed {
+		if !back[id] && time.Since(r.at) <= keepRemoved {
+			out = append(out, r.server)
+		}
+	}
+	return out
 }
 
 // Changed gives a channel that is closed with the next change of members.

@@ -136,6 +136,10 @@ func TestServersFindEachOtherAndLeave(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitView(t, "a=alive b=left", a)
+	until(t, "a remembers that c was forgotten", func() bool {
+		r := a.Removed()
+		return len(r) == 1 && r[0].ID == "id-c" && r[0].Status == Left
+	})
 	if _, err := a.Join([]string{"127.0.0.1:1"}); !errors.Is(err, api.ErrUnavailable) {
 		t.Errorf("joining nobody: %v", err)
 	}
