@@ -20,6 +20,7 @@ export const places: Place[][] = [
   [
     { to: "/nodes", text: "Nodes", icon: "nodes", key: "n" },
     { to: "/topology", text: "Topology", icon: "topology", key: "t" },
+    { to: "/evaluations", text: "Evaluations", icon: "evaluations", key: "v" },
     { to: "/events", text: "Events", icon: "events", key: "e" },
   ],
   [{ to: "/settings", text: "Settings", icon: "settings", key: "s", main: true }],

@@ -80,6 +80,17 @@ const events = createRoute({
   validateSearch: texts("q", "topic", "key"),
   component: lazyRouteComponent(() => import("../views/events/Events"), "Events"),
 });
+const evaluations = createRoute({
+  getParentRoute: () => root,
+  path: "/evaluations",
+  validateSearch: texts("q", "status"),
+  component: lazyRouteComponent(() => import("../views/evaluations/Evaluations"), "Evaluations"),
+});
+const evaluation = createRoute({
+  getParentRoute: () => root,
+  path: "/evaluations/$eval",
+  component: lazyRouteComponent(() => import("../views/evaluations/EvaluationPage"), "EvaluationPage"),
+});
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -87,7 +98,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, jobs, run, job, allocations, allocation, nodes, node, topology, events, settings]),
+  routeTree: root.addChildren([overview, jobs, run, job, allocations, allocation, nodes, node, topology, events, evaluations, evaluation, settings]),
   basepath: "/ui",
   defaultPreload: "intent",
   defaultErrorComponent: Crashed,

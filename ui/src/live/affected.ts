@@ -40,7 +40,7 @@ export const affected: { [K in OperationName]?: Concerns<K> } = {
   "Allocation.Read": keyed("Allocation"),
   "Allocation.Why": keyed("Allocation"),
   "Evaluations.List": topic("Evaluation"),
-  "Evaluation.Read": keyed("Evaluation"),
+  "Evaluation.Read": (e, p) => e.Topic === "Evaluation" && (e.Key === p.id || ["PreviousEval", "NextEval", "BlockedEval"].some((f) => field(e, f) === p.id)),
   "Evaluation.Allocations": (e, p) => e.Topic === "Allocation" && field(e, "EvalID") === p.id,
   "Deployments.List": topic("Deployment"),
   "Deployment.Read": keyed("Deployment"),
