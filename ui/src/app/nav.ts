@@ -23,5 +23,10 @@ export const places: Place[][] = [
     { to: "/evaluations", text: "Evaluations", icon: "evaluations", key: "v" },
     { to: "/events", text: "Events", icon: "events", key: "e" },
   ],
+  [
+    { to: "/servers", text: "Servers", icon: "servers", key: "r" },
+    { to: "/namespaces", text: "Namespaces", icon: "folder", key: "m" },
+    { to: "/pools", text: "Node pools", icon: "pools", key: "p" },
+  ],
   [{ to: "/settings", text: "Settings", icon: "settings", key: "s", main: true }],
 ];

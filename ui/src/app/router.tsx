@@ -91,6 +91,21 @@ const evaluation = createRoute({
   path: "/evaluations/$eval",
   component: lazyRouteComponent(() => import("../views/evaluations/EvaluationPage"), "EvaluationPage"),
 });
+const servers = createRoute({
+  getParentRoute: () => root,
+  path: "/servers",
+  component: lazyRouteComponent(() => import("../views/servers/Servers"), "Servers"),
+});
+const namespaces = createRoute({
+  getParentRoute: () => root,
+  path: "/namespaces",
+  component: lazyRouteComponent(() => import("../views/namespaces/Namespaces"), "Namespaces"),
+});
+const pools = createRoute({
+  getParentRoute: () => root,
+  path: "/pools",
+  component: lazyRouteComponent(() => import("../views/namespaces/NodePools"), "NodePools"),
+});
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -98,7 +113,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, jobs, run, job, allocations, allocation, nodes, node, topology, events, evaluations, evaluation, settings]),
+  routeTree: root.addChildren([overview, jobs, run, job, allocations, allocation, nodes, node, topology, events, evaluations, evaluation, servers, namespaces, pools, settings]),
   basepath: "/ui",
   defaultPreload: "intent",
   defaultErrorComponent: Crashed,
