@@ -275,6 +275,7 @@ func TestTheLoopLooksAgain(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- l.Run(ctx) }()
 		time.Sleep(every + time.Millisecond)
+		synctest.Wait()
 		if looks != 2 || len(l.Health().Voters) != 1 {
 			t.Errorf("%d looks after %s, report %+v", looks, every, l.Health())
 		}
@@ -287,6 +288,7 @@ func TestTheLoopLooksAgain(t *testing.T) {
 			t.Errorf("%d looks after news", looks)
 		}
 		time.Sleep(w.config.ServerStabilizationTime.Std() + 2*every)
+		synctest.Wait()
 		if !w.find("2").Voter {
 			t.Error("the new server has no vote")
 		}
