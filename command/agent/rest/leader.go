@@ -50,6 +50,9 @@ func (a *API) forwardToLeader(w http.ResponseWriter, r *http.Request, op *api.En
 	if err != nil || !away {
 		return false, err
 	}
+	if err := keepBody(r, op); err != nil {
+		return false, err
+	}
 	a.toLeader(w, r)
 	return true, nil
 }
@@ -95,7 +98,7 @@ const (
 
 // leaderTransport sends a request to the server that leads. A leader that is
 // gone is known as such only after a moment: what it cannot have seen is sent
-// again, and so is what only reads.
+// again, and so is what only reads, or may be done twice.
 type leaderTransport struct{ *API }
 
 // RoundTrip sends a request to the leader, whoever that is.
@@ -106,7 +109,7 @@ func (t leaderTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		resp, err := t.send(r, address)
+		resp, err := t.send(again(r), address)
 		if err == nil || !repeatable(r, err) || time.Now().After(deadline) {
 			return resp, err
 		}
@@ -129,7 +132,7 @@ func repeatable(r *http.Request, err error) bool {
 	if r.Context().Err() != nil {
 		return false
 	}
-	if r.Method == http.MethodGet && r.ContentLength == 0 {
+	if r.Method == http.MethodGet && r.ContentLength == 0 || kept(r) {
 		return true
 	}
 	return errors.Is(err, tlsx.ErrUnreached)
