@@ -37,6 +37,7 @@ export class Agent {
   /** Starts an agent and waits until it can place allocations. */
   static async start(extra = "") {
     const a = new Agent();
+    a.acl = /\bacl\b/.test(extra); // then it is bootstrapped, and calls have the token
     a.dir = await mkdtemp(join(tmpdir(), "serai-ui-"));
     a.ports = [await freePort(), await freePort(), await freePort()];
     a.url = `http://127.0.0.1:${a.ports[0]}`;
@@ -54,6 +55,7 @@ export class Agent {
     this.ended = new Promise((done) => this.process.once("exit", done));
     await until("the agent's node is ready", async () => {
       if (this.process.exitCode !== null) throw new Error(`the agent ended:\n${this.log}`);
+      if (this.acl && !this.token) this.token = (await this.call("PUT", "/v1/acl/bootstrap")).SecretID;
       const nodes = await this.get("/v1/nodes");
       return nodes.some((n) => n.Status === "ready");
     });
@@ -72,8 +74,10 @@ export class Agent {
     await rm(this.dir, { recursive: true, force: true }).catch(() => {});
   }
 
+  /** Calls the API, with the token where there is one. */
   async call(method, path, body) {
-    const r = await fetch(this.url + path, { method, body: body === undefined ? undefined : JSON.stringify(body), headers: body === undefined ? {} : { "Content-Type": "application/json" } });
+    const headers = { ...(this.token ? { "X-Nomad-Token": this.token } : {}), ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
+    const r = await fetch(this.url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
     const text = await r.text();
     if (!r.ok) throw new Error(`${method} ${path}: ${r.status} ${text}`);
     return text === "" ? undefined : JSON.parse(text);

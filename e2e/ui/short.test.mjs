@@ -218,7 +218,7 @@ describe("web UI", { skip: hasBrowser ? false : "no Chromium here: apt-get insta
       for (const path of ["", "jobs", "jobs/default/looked-at", "jobs/default/looked-at?tab=versions", "jobs/default/looked-at?tab=why", "jobs/run", "allocations", `allocations/${a.ID}`, "settings", "nothing-there"]) {
         await page.goto(`${agent.url}/ui/${path}`);
         await page.locator("h1, .empty h2").first().waitFor();
-        await page.locator(".skeleton").waitFor({ state: "detached" });
+        await page.waitForFunction(() => document.querySelector(".skeleton") === null);
         await page.evaluate(() => Promise.all(document.getAnimations().filter((x) => x.effect?.getTiming().iterations !== Infinity).map((x) => x.finished.catch(() => {}))));
         await page.evaluate(`${axe}; undefined`).catch(() => {});
         const found = await page.evaluate(() => axe.run({ resultTypes: ["violations"] }).then((r) => r.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.any[0]?.message ?? ""}`).join(" | ")}`)));
@@ -230,6 +230,34 @@ describe("web UI", { skip: hasBrowser ? false : "no Chromium here: apt-get insta
       assert.deepEqual(all, []);
     }, { colorScheme });
   }
+
+  test("a token with few rights sees what it may, and is told what it lacks", { timeout: 120_000 }, async () => {
+    const guarded = await Agent.start("acl {\n  enabled = true\n}\n");
+    try {
+      await guarded.call("PUT", "/v1/acl/policy/reader", { Name: "reader", Rules: 'namespace "default" {\n  policy = "read"\n}' });
+      const { SecretID } = await guarded.call("PUT", "/v1/acl/token", { Name: "reader", Type: "client", Policies: ["reader"] });
+      await guarded.job(shell("kept", idle));
+      const { page, context, faults, live } = await openPage(browser, guarded, "jobs");
+      await page.getByText("You see no jobs").waitFor();
+      await page.getByRole("link", { name: "Settings" }).click();
+      await page.getByLabel(/Secret ID/).fill(SecretID);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByRole("button", { name: "Sign out" }).waitFor();
+      await live();
+      await page.getByRole("link", { name: "Jobs" }).first().click();
+      await page.getByRole("row", { name: /kept/ }).click();
+      await page.getByRole("button", { name: "Actions" }).click();
+      await page.getByRole("menuitem", { name: "Stop…" }).click();
+      await page.getByRole("button", { name: "Stop job" }).click();
+      await page.getByRole("alert").filter({ hasText: "submit-job" }).waitFor();
+      assert.equal((await guarded.get("/v1/job/kept")).Stop, false);
+      assert.equal(await page.evaluate(() => localStorage.getItem("serai.token")), null);
+      assert.deepEqual(faults, []);
+      await context.close();
+    } finally {
+      await guarded.close();
+    }
+  });
 
   visit("says when it shows old data, and comes back by itself", "jobs", async (page, { live }) => {
     await live();

@@ -11,5 +11,6 @@ export async function fill(agent) {
   await agent.job(shop);
   await until("a canary of shop runs", async () => (await agent.allocations("shop")).some((a) => a.DeploymentStatus?.Canary && a.DeploymentStatus.Healthy));
   const alloc = front.find((a) => a.TaskGroup === "front").ID;
-  return { alloc };
+  const failed = (await agent.allocations("import"))[0].ID;
+  return { alloc, failed };
 }

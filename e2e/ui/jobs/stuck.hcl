@@ -16,7 +16,7 @@ job "train-model" {
       }
       resources {
         cpu    = 500
-        memory = 900000
+        memory = 26000
       }
     }
   }

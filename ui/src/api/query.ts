@@ -58,7 +58,7 @@ export function useAct<A, R>(act: (args: A) => Promise<R>, done?: (result: R, ar
 /** An error in words that say what to do. */
 export function explain(e: unknown): string {
   if (!(e instanceof ApiError)) return e instanceof Error ? e.message : String(e);
-  if (!e.denied) return e.message;
+  if (!e.denied || e.message.includes("needs ")) return e.message;
   const need = e.capability === "" ? "" : ` It needs the capability “${e.capability}”.`;
   return `${e.message}.${need}`.replace("..", ".");
 }

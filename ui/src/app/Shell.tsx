@@ -259,7 +259,7 @@ function Stale() {
       <div className="banner tone-warn" role="status">
         <Glyph tone="warn" />
         <span className="grow">
-          <b>Not live:</b> {visible(s.reason, 300)} Reload the page to see changes.
+          <b>Not live:</b> {visible(s.reason.replace(/\.?$/, "."), 300)} Reload the page to see changes.
         </span>
         {s.state === "denied" && (
           <Link to="/settings" className="button small">

@@ -1,6 +1,6 @@
 // The difference between two versions of a job, as the agent gives it.
 import type { FieldDiff, JobDiff, ObjectDiff, TaskDiff, TaskGroupDiff } from "../api/types.gen";
-import { visible } from "../lib/format";
+import { duration, visible } from "../lib/format";
 
 interface Line {
   type: string;
@@ -53,10 +53,10 @@ function DiffLine({ line: l }: { line: Line }) {
         {visible(l.name, 300)}
         {edited ? (
           <>
-            : <del>{value(l.old)}</del> → <ins>{value(l.new)}</ins>
+            : <del>{value(l.old, l.name)}</del> → <ins>{value(l.new, l.name)}</ins>
           </>
         ) : (
-          (l.new !== undefined || l.old !== undefined) && <>: {value(l.type === "Deleted" ? l.old : l.new)}</>
+          (l.new !== undefined || l.old !== undefined) && <>: {value(l.type === "Deleted" ? l.old : l.new, l.name)}</>
         )}
         {l.why && <span className="why"> ({visible(l.why, 300)})</span>}
       </span>
@@ -64,7 +64,13 @@ function DiffLine({ line: l }: { line: Line }) {
   );
 }
 
-const value = (v: string | undefined): string => (v === undefined || v === "" ? '""' : visible(v, 2000));
+/** Fields that are nanoseconds are written as times. */
+const spans = /(Deadline|Time|Stagger|Delay|Interval|Duration|Timeout|After|Splay|Wait|Disconnect)$/;
+
+const value = (v: string | undefined, name: string): string => {
+  if (v === undefined || v === "") return '""';
+  return /^\d{6,}$/.test(v) && spans.test(name) ? duration(Number(v)) : visible(v, 2000);
+};
 
 function fieldLines(fields: FieldDiff[] | null, depth: number, out: Line[]): void {
   for (const f of fields ?? []) {

@@ -96,7 +96,7 @@ export function Table<T>(p: TableProps<T>) {
       </div>
       </div>
       <div className="foot">
-        <span>{p.note ?? `${count(rows.length)} ${p.name}`}</span>
+        <span>{p.note ?? `${count(rows.length)} ${rows.length === 1 ? p.name.replace(/s$/, "") : p.name}`}</span>
         <Save name={p.name} rows={rows} columns={p.columns} />
       </div>
     </div>

@@ -15,6 +15,9 @@ import "./log.css";
 
 const ROW = 19;
 
+/** How far apart the sources of a log begin, in milliseconds. */
+const STAGGER = 120;
+
 export interface LogViewProps {
   sources: LogSource[];
   /** Search text, which is in the address. */
@@ -185,7 +188,10 @@ function useLog(sources: LogSource[], whole: boolean): { buffer: LogBuffer; vers
         changed();
       });
     };
-    list.current.forEach((_, i) => start(i, whole));
+    // What was written before comes in blocks, one for each source. The last
+    // ones begin first, so that what the first has written ends up at the end.
+    let delay = 0;
+    const timers = list.current.map((_, i) => i).reverse().map((i) => setTimeout(() => start(i, whole), STAGGER * delay++));
     // When the agent is there again, what was broken off goes on.
     const stop = live.onRestart(() => {
       for (const i of broken) {
@@ -197,6 +203,7 @@ function useLog(sources: LogSource[], whole: boolean): { buffer: LogBuffer; vers
     bump();
     return () => {
       stop();
+      timers.forEach(clearTimeout);
       abort.abort();
       cancelAnimationFrame(frame);
     };

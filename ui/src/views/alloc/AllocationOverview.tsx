@@ -7,7 +7,7 @@ import { Icon } from "../../components/Icon";
 import { allocationLink } from "../../components/Links";
 import { Menu } from "../../components/Menu";
 import { Badge, Name } from "../../components/Status";
-import { mebibytes, megahertz, visible } from "../../lib/format";
+import { mebibytes, megahertz, plural, visible } from "../../lib/format";
 import { taskState, type Tone } from "../../lib/status";
 import { TaskCharts } from "./TaskCharts";
 import { useUsage, type Samples } from "./usage";
@@ -59,7 +59,7 @@ function Task({ a, name, samples }: { a: Allocation; name: string; samples: Samp
           {task && <span>driver <Name>{task.Driver}</Name></span>}
           {given && <span>{megahertz(given.Cpu.CpuShares)}</span>}
           {given && <span>{mebibytes(given.Memory.MemoryMB)}</span>}
-          {state && <span>{state.Restarts === 0 ? "never restarted" : `restarted ${state.Restarts} times`}</span>}
+          {state && <span>{state.Restarts === 0 ? "never restarted" : `restarted ${plural(state.Restarts, "time")}`}</span>}
           {state && state.State === "running" && <span>up since <Time at={state.StartedAt} /></span>}
         </div>
         {given && <TaskCharts samples={samples} task={name} cpu={given.Cpu.CpuShares} memory={(given.Memory.MemoryMaxMB > given.Memory.MemoryMB ? given.Memory.MemoryMaxMB : given.Memory.MemoryMB) * 1024 * 1024} />}

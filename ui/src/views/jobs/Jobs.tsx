@@ -10,6 +10,7 @@ import { JobLink, jobLink } from "../../components/Links";
 import { Badge, Name, StatusBar } from "../../components/Status";
 import { Table, type Column } from "../../components/Table";
 import { jobState, sum } from "../../lib/status";
+import { useLiveStatus } from "../../live/live";
 
 const route = getRouteApi("/jobs");
 
@@ -89,6 +90,8 @@ export function Jobs() {
 }
 
 function None({ filtered, onClear }: { filtered: boolean; onClear: () => void }) {
+  const { state } = useLiveStatus();
+  if (state === "denied") return <Empty icon="alert" title="You see no jobs" actions={<Link to="/settings" className="button primary">Sign in</Link>}>Access control is on, and lists show only what your token may see.</Empty>;
   if (filtered) return <Empty icon="filter" title="No job is like that" actions={<button type="button" className="button" onClick={onClear}>Clear the filter</button>} />;
   return (
     <Empty icon="jobs" title="Nothing runs here yet" actions={<Link to="/jobs/run" className="button primary">Run a job</Link>}>

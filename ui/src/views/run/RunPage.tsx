@@ -151,7 +151,7 @@ function Run({ text, variables: given = "", title, keep = false, job }: { text: 
             </label>
             <button type="button" className="button primary" disabled={busy} onClick={() => void makePlan()}>
               {busy ? "Planning…" : "Plan"}
-              <kbd className="kbd on-accent" aria-hidden="true">⌘↵</kbd>
+              <kbd className="kbd on-accent" aria-hidden="true">{/Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl"} ↵</kbd>
             </button>
           </>
         }
@@ -203,15 +203,15 @@ function Submit({ planned: p, home, onSent, onAgain }: { planned: Planned; home:
   };
   return (
     <>
-      <Plan plan={p.plan} job={p.job} />
-      {p.warnings !== "" && <Callout tone="warn"><pre>{visible(p.warnings, 4000)}</pre></Callout>}
-      {error !== undefined && <Callout tone="bad" actions={<button type="button" className="button small" onClick={onAgain}>Plan again</button>}>{explain(error)}</Callout>}
       <div className="row">
         <button type="button" className="button primary" disabled={busy} onClick={() => void send()}>
           {busy ? "Sending…" : p.plan.JobModifyIndex === 0 ? "Run this job" : "Submit this version"}
         </button>
         <span className="faint">Nothing has been changed yet.</span>
       </div>
+      <Plan plan={p.plan} job={p.job} />
+      {p.warnings !== "" && <Callout tone="warn"><pre>{visible(p.warnings, 4000)}</pre></Callout>}
+      {error !== undefined && <Callout tone="bad" actions={<button type="button" className="button small" onClick={onAgain}>Plan again</button>}>{explain(error)}</Callout>}
     </>
   );
 }
