@@ -335,6 +335,22 @@ client {
 	}
 }
 
+func TestProblemsShowNoSecrets(t *testing.T) {
+	c := Dev()
+	if err := c.Parse("s.hcl", []byte("server {\n  encrypt = \"c2VjcmV0c2VjcmV0\"\n}\n")); err != nil {
+		t.Fatal(err)
+	}
+	problems, ok := hclx.AsProblems(c.Finish())
+	if !ok || len(problems) == 0 {
+		t.Fatal("a key that is too short is taken")
+	}
+	for _, p := range problems {
+		if strings.Contains(p.Source+p.Message+p.Detail, "c2VjcmV0") || p.Line != 2 {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
 func TestTLS(t *testing.T) {
 	const files = "\nca_file = \"ca\"\ncert_file = \"c\"\nkey_file = \"k\"\n"
 	for text, want := range map[string]string{

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -148,10 +149,17 @@ func (c *Agent) Reload(fresh *Agent) *Agent {
 	return &next
 }
 
+// secretKeys are the keys whose values nobody is shown.
+var secretKeys = []string{"server.encrypt", "acl.replication_token"}
+
 // problemAt finds where a key was given, for the problems of Finish.
 func (c *Agent) problemAt(key, message string) hclx.Problem {
 	if at, ok := c.places[key]; ok {
-		return at.file.At(at.rng, "%s", message)
+		p := at.file.At(at.rng, "%s", message)
+		if slices.Contains(secretKeys, key) {
+			p.Source = "" // the line holds the secret, and errors end up in logs
+		}
+		return p
 	}
 	return hclx.Problem{Message: message}
 }
