@@ -7,6 +7,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/command/cli"
 	"github.com/seraihq/serai/internal/pki"
@@ -18,11 +20,11 @@ import (
 const firstLife = 365 * day
 
 func initCommand() *cli.Command {
-	m := machine{server: true, region: "global", datacenter: "dc1", by: "init"}
+	m := machine{server: true, region: "global", datacenter: "dc1", by: "init", acl: true}
 	ttl, uses := api.JoinTokenTTL, 1
 	return &cli.Command{
 		Name: "init", Synopsis: "Set up the first machine of a cluster", Usage: "[options]", Offline: true,
-		Help: `Makes a cluster on this machine: an authority that signs the certificates of its agents, this server's certificate, a certificate for the command line, and a configuration that a person can read. Prints how to start the server, and the command by which the next machine joins. Nothing is overwritten; when something fails, nothing is left.
+		Help: `Makes a cluster on this machine: an authority that signs the certificates of its agents, this server's certificate, a certificate and a management token for the command line, and a configuration that a person can read. Prints how to start the server, and the command by which the next machine joins. Nothing is overwritten; when something fails, nothing is left.
 
   serai init -start                  on the first machine
   serai join 10.0.0.1:4647 TOKEN     on each other one, as init prints it
@@ -84,12 +86,19 @@ func (m *machine) found(ttl time.Duration, uses int) (token *pki.Token, err erro
 	if m.gossip, err = newGossipKey(); err != nil {
 		return nil, err
 	}
+	management := uuid.NewString()
 	var s pki.Setup
 	defer func() {
 		if err != nil {
 			s.Undo()
 		}
 	}()
+	if err = s.Folder(m.configDir, 0o755); err != nil {
+		return nil, err
+	}
+	if err = s.File(m.token(), []byte(management+"\n"), 0o600); err != nil {
+		return nil, err
+	}
 	if err = m.write(&s, keys{string(pki.CertificatesPEM(cert)), string(pki.CertificatesPEM(a.Cert)), key, caKeys}); err != nil {
 		return nil, err
 	}
@@ -115,7 +124,9 @@ func (m *machine) tell(inv *cli.Invocation, token *pki.Token) {
 	inv.Printf("")
 	inv.Printf("    Configuration   %s", m.config())
 	inv.Printf("    Keys            %s", m.tlsDir())
+	inv.Printf("    Token           %s", m.token())
 	inv.Printf("    Command line    . %s", m.cliEnv())
+	inv.Printf("    Web UI          https://%s/ui/", net.JoinHostPort(m.bind, "4646"))
 	inv.Printf("")
 	if !m.start {
 		inv.Printf("Start the server:")

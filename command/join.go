@@ -127,7 +127,7 @@ func (m *machine) join(ctx context.Context, address string, token *pki.Token, bo
 	if err := m.check(answer, token, key.Public()); err != nil {
 		return fmt.Errorf("the answer of %s cannot be used: %w", address, err)
 	}
-	m.region = answer.Region
+	m.region, m.acl = answer.Region, answer.AccessControl
 	if m.datacenter == "" {
 		m.datacenter = answer.Datacenter
 	}

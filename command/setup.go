@@ -27,6 +27,7 @@ type machine struct {
 	region, datacenter string
 	server, client     bool
 	start              bool
+	acl                bool // requests need tokens
 
 	servers []string // host:port of those that were there before
 	gossip  string   // key; empty: none
@@ -74,11 +75,12 @@ func (m *machine) caKey() string   { return filepath.Join(m.tlsDir(), "ca-key.pe
 func (m *machine) config() string  { return filepath.Join(m.configDir, "serai.hcl") }
 func (m *machine) secrets() string { return filepath.Join(m.configDir, "secrets.hcl") }
 func (m *machine) cliPEM() string  { return filepath.Join(m.configDir, "cli.pem") }
+func (m *machine) token() string   { return filepath.Join(m.configDir, "management.token") }
 func (m *machine) cliEnv() string  { return filepath.Join(m.configDir, "cli.env") }
 
 // fresh refuses a machine that is set up already.
 func (m *machine) fresh() error {
-	return pki.Fresh(m.tlsDir(), m.config(), m.secrets(), m.cliPEM(), m.cliEnv())
+	return pki.Fresh(m.tlsDir(), m.config(), m.secrets(), m.token(), m.cliPEM(), m.cliEnv())
 }
 
 // keys are an agent's certificate, with its chain, and whom it trusts.
@@ -176,6 +178,16 @@ client {
   servers = {{list .Servers}}
 {{- end}}
 }
+{{end}}{{if .ACL}}
+# Requests need a token: "serai acl -h" tells how to make them.
+acl {
+  enabled = true
+{{- if .Token}}
+
+  # The secret of the first management token, for as long as there is none.
+  initial_token_file = {{quote .Token}}
+{{- end}}
+}
 {{end}}
 # Every connection is encrypted, and both ends show certificates.
 tls {
@@ -193,9 +205,15 @@ tls {
 
   # The certificate renews itself, and follows a new authority.
   renew = true
+{{- if .ACL}}
+
+  # Callers of the HTTP API show a token, and may be browsers.
+  verify_https_client = false
+{{- else}}
 
   # The HTTP API wants a certificate too, such as that of "serai init".
   verify_https_client = true
+{{- end}}
 }
 `))
 
@@ -226,8 +244,17 @@ func (m *machine) text(signs bool) ([]byte, error) {
 		"By": m.by, "Dir": m.configDir, "Name": m.name, "Region": m.region, "Datacenter": m.datacenter, "Data": m.dataDir, "Bind": m.bind,
 		"Server": m.server, "Client": m.client, "Servers": m.servers, "Hosts": hosts,
 		"CA": m.caFile(), "Agent": m.agent(), "CAKey": key,
+		"ACL": m.acl, "Token": m.initial(),
 	})
 	return b.Bytes(), err
+}
+
+// initial gives the file with the first management token, on the machine that made the cluster.
+func (m *machine) initial() string {
+	if m.by != "init" {
+		return ""
+	}
+	return m.token()
 }
 
 // writeCLI writes a certificate for the command line and what makes it use it.
@@ -240,8 +267,8 @@ func (m *machine) writeCLI(s *pki.Setup, chain string, key crypto.Signer) error 
 	if err := s.File(m.cliPEM(), whole, 0o600); err != nil {
 		return err
 	}
-	env := fmt.Sprintf("# For the command line: . %s\nexport SERAI_ADDR=https://%s\nexport SERAI_CACERT=%s\nexport SERAI_CLIENT_CERT=%s\nexport SERAI_CLIENT_KEY=%s\n",
-		m.cliEnv(), net.JoinHostPort(m.bind, "4646"), m.caFile(), m.cliPEM(), m.cliPEM())
+	env := fmt.Sprintf("# For the command line: . %s\nexport SERAI_ADDR=https://%s\nexport SERAI_CACERT=%s\nexport SERAI_CLIENT_CERT=%s\nexport SERAI_CLIENT_KEY=%s\nexport SERAI_TOKEN=$(cat %s)\n",
+		m.cliEnv(), net.JoinHostPort(m.bind, "4646"), m.caFile(), m.cliPEM(), m.cliPEM(), m.token())
 	return s.File(m.cliEnv(), []byte(env), 0o644)
 }
 

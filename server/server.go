@@ -75,6 +75,9 @@ type Config struct {
 type ACL struct {
 	Enabled bool
 	Tokens  endpoint.TokenLimits
+	// Initial is the secret of the first management token of a cluster that has
+	// none yet, a UUID; empty: the operator makes it.
+	Initial api.Sensitive
 }
 
 // Heartbeat says how soon a silent node is down.
@@ -235,6 +238,9 @@ func (s *Server) lead(ctx context.Context) error {
 	if err := s.found(ctx); err != nil {
 		return err
 	}
+	if err := s.firstToken(ctx); err != nil {
+		return err
+	}
 	if err := s.trust.Found(ctx); err != nil {
 		return err
 	}
@@ -282,6 +288,20 @@ func (s *Server) found(ctx context.Context) error {
 			return fmt.Errorf("store the default autopilot configuration: %w", err)
 		}
 	}
+	return nil
+}
+
+// firstToken gives a cluster without a management token the one that the
+// operator has prepared.
+func (s *Server) firstToken(ctx context.Context) error {
+	if _, done := s.store.View().ACLBootstrap(); done || s.tokens == nil || s.cfg.ACL.Initial == "" {
+		return nil
+	}
+	t := endpoint.ManagementToken(s.cfg.ACL.Initial, time.Now())
+	if _, err := s.raft.Do(ctx, &fsm.ACLBootstrap{Token: t}); err != nil {
+		return fmt.Errorf("store the first management token: %w", err)
+	}
+	s.cfg.Logger.Info("access control has its first management token", "accessor_id", t.AccessorID)
 	return nil
 }
 

@@ -21,7 +21,7 @@ func (s *Server) newTrust() *trust.Service {
 	return trust.New(trust.Config{
 		Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "trust"),
 		Region: s.cfg.Region, Datacenter: s.cfg.Datacenter, Keys: s.cfg.TLS.Keys, KeyFile: s.cfg.TLS.CAKeyFile, Gossip: s.cfg.TLS.Gossip,
-		Servers: s.Peers, LiveServer: s.liveServer, Leader: s.trustLeader,
+		AccessControl: s.cfg.ACL.Enabled, Servers: s.Peers, LiveServer: s.liveServer, Leader: s.trustLeader,
 	})
 }
 

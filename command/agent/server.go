@@ -1,8 +1,12 @@
 package agent
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,6 +15,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/command/agent/config"
 	"github.com/seraihq/serai/command/agent/snapshot"
 	"github.com/seraihq/serai/internal/version"
 	"github.com/seraihq/serai/server"
@@ -36,6 +42,10 @@ func (a *Agent) openServer() (*server.Server, error) {
 		return nil, err
 	}
 	membership, err := a.membership()
+	if err != nil {
+		return nil, err
+	}
+	initial, err := initialToken(a.cfg.ACL)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +75,7 @@ func (a *Agent) openServer() (*server.Server, error) {
 		ACL: server.ACL{
 			Enabled: a.cfg.ACL.Enabled,
 			Tokens:  endpoint.TokenLimits{MinTTL: a.cfg.ACL.TokenMinExpirationTTL, MaxTTL: a.cfg.ACL.TokenMaxExpirationTTL},
+			Initial: initial,
 		},
 		TLS:           server.TLS{Keys: a.keys, CAKeyFile: a.cfg.TLS.CAKeyFile, Gossip: c.Encrypt.Reveal(), Peer: a.peers.trust},
 		EventBuffer:   max(c.EventBufferSize, 1024),
@@ -105,6 +116,31 @@ func (a *Agent) rpcAddress() string {
 		port = a.rpc.Address().Port
 	}
 	return net.JoinHostPort(advertise, strconv.Itoa(port))
+}
+
+// initialToken reads the secret of a new cluster's first management token. The
+// file may be gone: it is of use once.
+func initialToken(c config.ACL) (api.Sensitive, error) {
+	if !c.Enabled || c.InitialTokenFile == "" {
+		return "", nil
+	}
+	f, err := os.Open(c.InitialTokenFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("acl.initial_token_file: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 128))
+	if err != nil {
+		return "", fmt.Errorf("acl.initial_token_file: %w", err)
+	}
+	id, err := uuid.ParseBytes(bytes.TrimSpace(b))
+	if err != nil {
+		return "", fmt.Errorf("acl.initial_token_file %s holds no UUID; make one with uuidgen", c.InitialTokenFile)
+	}
+	return api.Sensitive(id.String()), nil
 }
 
 // serverID gives the name that the server has for ever, kept beside its log.

@@ -49,6 +49,8 @@ type JoinAnswer struct {
 	Region      string
 	Datacenter  string
 	Servers     []string // host:port of the RPC ports
+
+	AccessControl bool // the agents of the cluster want tokens
 }
 
 // DecodeJoin reads a request to join.

@@ -64,11 +64,7 @@ func (e *Endpoints) aclBootstrap(w *Write, req *api.ACLBootstrapRequest) (api.AC
 	} else if !isUUID(secret.Reveal()) {
 		return api.ACLTokenSecret{}, api.Errorf(api.ErrInvalid, "invalid acl token: the bootstrap secret must be a UUID; make one with uuidgen")
 	}
-	t := &api.ACLToken{
-		AccessorID: trigger.NewID(), SecretID: secret, Name: "Bootstrap Token", Type: api.TokenManagement,
-		Policies: []string{}, Global: true, CreateTime: w.Now.UTC(),
-	}
-	t.SetHash()
+	t := ManagementToken(secret, w.Now)
 	c := &fsm.ACLBootstrap{Token: t}
 	if e.BootstrapReset != nil {
 		c.ResetIndex = e.BootstrapReset()
@@ -79,6 +75,16 @@ func (e *Endpoints) aclBootstrap(w *Write, req *api.ACLBootstrapRequest) (api.AC
 	}
 	e.Logger.Info("access control has its first management token", "accessor_id", t.AccessorID, "reset", c.ResetIndex > 0)
 	return api.ACLTokenSecret{ACLToken: result.(*api.ACLToken)}, nil
+}
+
+// ManagementToken makes a cluster's first token.
+func ManagementToken(secret api.Sensitive, now time.Time) *api.ACLToken {
+	t := &api.ACLToken{
+		AccessorID: trigger.NewID(), SecretID: secret, Name: "Bootstrap Token", Type: api.TokenManagement,
+		Policies: []string{}, Global: true, CreateTime: now.UTC(),
+	}
+	t.SetHash()
+	return t
 }
 
 var uuidPattern = pattern.New(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)

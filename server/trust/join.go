@@ -39,7 +39,7 @@ func (s *Service) Join(ctx context.Context, req *pki.JoinRequest, c pki.Claims, 
 	s.Logger.Info("an agent joins", "name", body.Name, "role", string(c.Role), "remote", from.String(), "token", c.Name())
 	return &pki.JoinAnswer{
 		Certificate: answer.Certificate, Authorities: s.bundle(),
-		Region: s.Region, Datacenter: s.Datacenter, Servers: s.Servers(),
+		Region: s.Region, Datacenter: s.Datacenter, Servers: s.Servers(), AccessControl: s.AccessControl,
 	}, nil
 }
 

@@ -39,6 +39,8 @@ type Config struct {
 	Keys       *tlsx.Keys // of the agent; nil: no TLS, and nothing works here
 	KeyFile    string     // keys of authorities, the one that signs first; empty: none are signed
 	Gossip     string     // key of server { encrypt }; empty: none
+	// AccessControl says whether the agents of this cluster want tokens.
+	AccessControl bool
 	// Servers lists the RPC ports of the servers, host:port.
 	Servers func() []string
 	// LiveServer says whether a server of the name runs.

@@ -143,5 +143,6 @@ type ACL struct {
 	DownPolicy            string        `hcl:"down_policy"` // what to do with it when no server answers: extend-cache or deny
 	TokenMinExpirationTTL time.Duration `hcl:"token_min_expiration_ttl"`
 	TokenMaxExpirationTTL time.Duration `hcl:"token_max_expiration_ttl"`
+	InitialTokenFile      string        `hcl:"initial_token_file"`                 // the secret of a new cluster's first management token, a UUID; empty: "acl bootstrap" makes one
 	ReplicationToken      api.Sensitive `hcl:"replication_token" effect:"refused"` // not built
 }

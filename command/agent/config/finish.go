@@ -123,10 +123,12 @@ func (c *Agent) Warnings() []string {
 	var out []string
 	if c.Enabled() && !isLoopback(c.Addresses.HTTP) {
 		switch {
+		case !c.TLS.HTTP && c.ACL.Enabled:
+			out = append(out, "the HTTP API listens on "+c.Addresses.HTTP+" without TLS: tokens can be read on their way; set tls { http = true }")
 		case !c.TLS.HTTP:
 			out = append(out, "the HTTP API listens on "+c.Addresses.HTTP+" without TLS and without access control: whoever reaches the port runs programs on this machine")
-		case !c.TLS.VerifyHTTPSClient:
-			out = append(out, "the HTTP API listens on "+c.Addresses.HTTP+" without access control: whoever reaches the port runs programs on this machine; set tls { verify_https_client = true }")
+		case !c.TLS.VerifyHTTPSClient && !c.ACL.Enabled:
+			out = append(out, "the HTTP API listens on "+c.Addresses.HTTP+" without access control: whoever reaches the port runs programs on this machine; set acl { enabled = true } or tls { verify_https_client = true }")
 		}
 	}
 	if c.Server.Enabled && !isLoopback(c.BindAddr) && isLoopback(c.Addresses.RPC) && !c.TLS.RPC {
