@@ -162,8 +162,14 @@ func TestJoin(t *testing.T) {
 	s.env = []string{"SERAI_ADDR=https://" + s.net + "1:4646", "SERAI_CACERT=" + s.path("first", "data", "tls", "ca.pem"),
 		"SERAI_CLIENT_CERT=" + s.path("first", "etc", "cli.pem"), "SERAI_CLIENT_KEY=" + s.path("first", "etc", "cli.pem")}
 	token := tokenIn(t, s.ok(t, append([]string{"init"}, s.machine(1, "first")...)...))
+	secret, err := os.ReadFile(s.path("first", "etc", "management.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.fails(t, "is there already", append([]string{"init"}, s.machine(1, "first")...)...)
 	first := s.run(t, "first")
+	s.fails(t, "Permission denied", "node", "status")
+	s.env = append(s.env, "SERAI_TOKEN="+strings.TrimSpace(string(secret)))
 	server := s.net + "1:4647"
 	join := func(name, token string, more ...string) []string {
 		return append(append(append([]string{"join"}, s.machine(2, name)...), more...), server, token)

@@ -158,7 +158,10 @@ func TestAServerBehindIsNotListenedTo(t *testing.T) {
 	_, followers := leaderAgent(t, all)
 	n := newRemoteNode(t, 1, followers[0])
 	n.register(t)
-	err := n.Sync(t.Context(), &api.NodeSyncRequest{NodeID: n.id, SecretID: n.secret, Index: 1 << 40}, func(*api.NodeSync) error {
+	// n has learned of the other servers, and asks them.
+	alone := rpc.NewClient([]string{followers[0].server.Address()}, &tlsx.Dialer{Region: "global"})
+	t.Cleanup(alone.Close)
+	err := alone.Sync(t.Context(), &api.NodeSyncRequest{NodeID: n.id, SecretID: n.secret, Index: 1 << 40}, func(*api.NodeSync) error {
 		t.Error("a server that is behind tells a node what should run")
 		return context.Canceled
 	})
