@@ -42,7 +42,7 @@ export function EventDetail({ line: l, read, onClose, onKey }: { line: Line; rea
         {json !== undefined && json !== "" && <IconButton icon="download" label={`Save as JSON (${bytes(json.length)})`} onClick={() => download(`serai-event-${l.index}.json`, json, "application/json")} />}
         <IconButton icon="close" label="Close" onClick={onClose} />
       </header>
-      {json === undefined ? <Skeleton lines={8} /> : json === "" ? <p className="dim gone">This event is not kept any more.</p> : <Code text={pretty(json)} language="json" />}
+      {json === undefined ? <Skeleton lines={8} /> : json === "" ? <p className="dim gone">This event is not kept any more.</p> : <div className="event-json" tabIndex={0} role="region" aria-label="JSON of the event"><Code text={pretty(json)} language="json" /></div>}
     </aside>
   );
 }

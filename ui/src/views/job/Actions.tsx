@@ -2,6 +2,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { call } from "../../api/client";
+import { useMay } from "../../api/may";
 import { useAct, useRead } from "../../api/query";
 import type { Job, JobSummary } from "../../api/types.gen";
 import { Confirm } from "../../components/Dialog";
@@ -22,32 +23,36 @@ export function Actions({ job, summary }: { job: Job; summary: JobSummary | unde
   const evaluate = useAct(() => call("Job.Evaluate", where, { JobID: job.ID, EvalOptions: { ForceReschedule: true } }), () => "The scheduler looks at the job again.");
   const force = useAct(() => call("Job.PeriodicForce", where), () => `Job ${job.Name} is launched now.`);
   const parameterized = job.ParameterizedJob !== null && !job.Dispatched;
+  const allowed = useMay();
+  const may = (op: Parameters<typeof allowed>[0]): boolean => allowed(op, { namespace: job.Namespace });
   const entries: MenuEntry[] = [];
-  if (job.Periodic !== null) entries.push({ label: "Launch now", icon: "play", disabled: job.Stop, act: () => force.mutate() });
-  if (parameterized) entries.push({ label: "Dispatch…", icon: "play", disabled: job.Stop, act: () => setAsked("dispatch") });
+  if (job.Periodic !== null && may("Job.PeriodicForce")) entries.push({ label: "Launch now", icon: "play", disabled: job.Stop, act: () => force.mutate() });
+  if (parameterized && may("Job.Dispatch")) entries.push({ label: "Dispatch…", icon: "play", disabled: job.Stop, act: () => setAsked("dispatch") });
   if (job.Periodic === null && !parameterized) {
-    entries.push({ label: "Restart allocations…", icon: "restart", disabled: job.Stop, act: () => setAsked("restart") });
-    entries.push({ label: "Place failed allocations again", icon: "evaluations", disabled: job.Stop, act: () => evaluate.mutate() });
+    if (may("Alloc.Restart")) entries.push({ label: "Restart allocations…", icon: "restart", disabled: job.Stop, act: () => setAsked("restart") });
+    if (may("Job.Evaluate")) entries.push({ label: "Place failed allocations again", icon: "evaluations", disabled: job.Stop, act: () => evaluate.mutate() });
   }
-  entries.push("line");
-  if (job.Stop) entries.push({ label: "Start", icon: "play", act: () => start.mutate() });
-  else entries.push({ label: "Stop…", icon: "stop", danger: true, act: () => setAsked("stop") });
-  entries.push({ label: "Purge…", icon: "trash", danger: true, act: () => setAsked("purge") });
+  if (entries.length > 0 && may("Job.Deregister")) entries.push("line");
+  if (job.Stop && may("Jobs.Register")) entries.push({ label: "Start", icon: "play", act: () => start.mutate() });
+  if (!job.Stop && may("Job.Deregister")) entries.push({ label: "Stop…", icon: "stop", danger: true, act: () => setAsked("stop") });
+  if (may("Job.Deregister")) entries.push({ label: "Purge…", icon: "trash", danger: true, act: () => setAsked("purge") });
   const close = (): void => setAsked(undefined);
   return (
     <>
-      {job.Stop && (
+      {job.Stop && may("Jobs.Register") && (
         <button type="button" className="button primary" disabled={start.isPending} onClick={() => start.mutate()}>
           <Icon name="play" />
           Start
         </button>
       )}
-      <Menu entries={entries}>
-        <button type="button" className="button">
-          Actions
-          <Icon name="down" />
-        </button>
-      </Menu>
+      {entries.length > 0 && (
+        <Menu entries={entries}>
+          <button type="button" className="button">
+            Actions
+            <Icon name="down" />
+          </button>
+        </Menu>
+      )}
       {asked === "stop" && <Stop job={job} summary={summary} onClose={close} />}
       {asked === "purge" && <Purge job={job} summary={summary} onClose={close} />}
       {asked === "restart" && <Restart job={job} onClose={close} />}
