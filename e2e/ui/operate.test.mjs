@@ -87,6 +87,9 @@ describe("web UI for operators", { skip: hasBrowser ? false : "no Chromium here:
   });
   after(async () => {
     await browser?.close();
+    // A client leaves its tasks running when it ends: they are stopped first.
+    for (const name of ["spread-out", "too-large", "appears"]) await agent?.call("DELETE", `/v1/job/${name}?purge=true`).catch(() => {});
+    await until("nothing runs any more", async () => (await agent.get("/v1/allocations")).every((a) => a.ClientStatus !== "running")).catch(() => {});
     await stopWorker?.();
     await agent?.close();
   });
