@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +55,7 @@ func withSnippets(text string, problems hclx.Problems) string {
 func explainConnection(err error) (text, hint string) {
 	var call *url.Error
 	var dns *net.DNSError
+	var stranger x509.UnknownAuthorityError
 	address := "the address"
 	if errors.As(err, &call) {
 		if u, perr := url.Parse(call.URL); perr == nil {
@@ -67,6 +69,8 @@ func explainConnection(err error) (text, hint string) {
 		return fmt.Sprintf("no agent answers at %s: connection refused", address), hintNoAgent
 	case errors.Is(err, syscall.ENOENT):
 		return "no agent answers: the socket does not exist", hintNoAgent
+	case errors.As(err, &stranger):
+		return fmt.Sprintf("the agent at %s shows a certificate that is not trusted: %v", address, stranger), "Name the authority of its cluster with -ca-cert, SERAI_CACERT or NOMAD_CACERT."
 	case call != nil && call.Timeout():
 		return fmt.Sprintf("no agent answers at %s: it took too long", address), hintNoAgent
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
@@ -79,8 +83,11 @@ func explainConnection(err error) (text, hint string) {
 
 // explainResponse says what to do about an error that the agent answers.
 func explainResponse(err *api.ResponseError) string {
-	if errors.Is(err, api.ErrDenied) && !strings.HasPrefix(err.Op, "FS.") { // a path outside an allocation is denied to everyone
-		return "Give a token that may do this with -token or SERAI_TOKEN."
+	switch {
+	case !errors.Is(err, api.ErrDenied), strings.HasPrefix(err.Op, "FS."): // a path outside an allocation is denied to everyone
+		return ""
+	case strings.HasPrefix(err.Op, "CA."), strings.HasPrefix(err.Op, "JoinToken."): // those that change trust want more than a token
+		return "Ask a server, with a management token (-token) and a certificate of the command line (-client-cert, -client-key): \". /etc/serai/cli.env\" on the first machine sets them."
 	}
-	return ""
+	return "Give a token that may do this with -token or SERAI_TOKEN."
 }

@@ -150,7 +150,9 @@ func operatorMetrics() *cli.Command {
 			}
 			defer body.Close()
 			if kind != "" || !pretty && format.Template == "" {
-				_, err = io.Copy(inv.Stdout, body)
+				if _, err = io.Copy(inv.Stdout, body); err == nil && kind == "" {
+					inv.Printf("") // what is JSON ends without a newline
+				}
 				return err
 			}
 			value, err := anyJSON(body)

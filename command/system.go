@@ -109,7 +109,6 @@ func ui() *cli.Command {
 				address = api.DefaultAddress
 			}
 			inv.Printf("URL for web UI: %s/ui/", address)
-			inv.Errorf("The web UI is not built yet; the HTTP API answers at %s/v1/.", address)
 			return nil
 		},
 	}

@@ -137,6 +137,7 @@ var plants = map[string]func(p *plant){
 	"agent_does_not_trust": func(p *plant) {
 		p.subj.Refused = api.Errorf(api.ErrDenied, "Permission denied")
 		p.subj.Address = "http://127.0.0.1:4646"
+		p.host.Listen = func(string) error { return syscall.EADDRINUSE } // by the agent: no finding
 	},
 	"no_access_control": func(p *plant) { p.conf = strings.Replace(p.conf, "acl {\n enabled = true\n}\n", "", 1) },
 	"unknown_keys":      func(p *plant) { p.conf += "clinet {\n}\nlog_levle = \"INFO\"\n" },

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/seraihq/serai/api"
 )
 
 func loopback(host string) bool {
@@ -47,6 +49,9 @@ func (x *examination) exposure() {
 // ports looks whether the agent could listen, while none runs.
 func (x *examination) ports() {
 	c := x.Config
+	if errors.Is(x.Refused, api.ErrDenied) {
+		return // the agent runs and wants a token: agent.answers says so
+	}
 	type port struct {
 		name, host string
 		number     int

@@ -30,5 +30,5 @@ func (a *API) operatorsOnly(r *http.Request, op *api.Endpoint) error {
 	case ok:
 		return api.Errorf(api.ErrDenied, "Permission denied: %s is for certificates of servers and of the command line (cli.%s.nomad), and this one is for %s; ask a server's own HTTP address with such a certificate", op.Name, region, p)
 	}
-	return api.Errorf(api.ErrDenied, "Permission denied: %s needs a certificate of the command line (cli.%s.nomad), or to be asked on the machine itself", op.Name, region)
+	return api.Errorf(api.ErrDenied, "Permission denied: %s needs a certificate of the command line (cli.%s.nomad), or to be asked over loopback", op.Name, region)
 }
