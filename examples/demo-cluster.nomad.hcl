@@ -1,6 +1,6 @@
 # The service of "make demo-cluster": a small web server on two of the three
 # clients, confined.
-job "web" {
+job "demo-cluster" {
   group "web" {
     count = 2
 

@@ -36,7 +36,7 @@ finish() {
   trap - EXIT
   say "stopping"
   [ -z "${asker:-}" ] || kill "$asker" 2>/dev/null || true
-  timeout 30 "$serai" job stop -purge web >/dev/null 2>&1 || true
+  timeout 30 "$serai" job stop -purge demo-cluster >/dev/null 2>&1 || true
   for _ in $(seq 40); do # until the clients have removed what the service had
     [ -n "$(find "$work"/m*/var/alloc -mindepth 1 -maxdepth 1 2>/dev/null)" ] || break
     timeout 5 "$serai" system gc >/dev/null 2>&1 || true
@@ -106,7 +106,7 @@ show node status
 
 here=$(cd "$(dirname "$0")" && pwd)
 show job run "$here/demo-cluster.nomad.hcl"
-id=$("$serai" job allocs -t '{{(index . 0).ID}}' web)
+id=$("$serai" job allocs -t '{{(index . 0).ID}}' demo-cluster)
 address=$("$serai" alloc status "$id" | awk '$1 == "*http" {print $3}')
 say "the service answers at $address; asked ten times a second"
 asked=$work/asked
@@ -126,10 +126,10 @@ kill -KILL "${agent[$leader]}"
 unset "agent[$leader]"
 for m in m1 m2 m3; do [ $m = "$leader" ] || export SERAI_ADDR=https://$net.$((10 + ${m#m})):4646; done
 before=$(date +%s%N)
-until_true "a new leader takes a change" "$serai" job scale -detach web 3
+until_true "a new leader takes a change" "$serai" job scale -detach demo-cluster 3
 echo "the next change was acknowledged after $((($(date +%s%N) - before) / 1000000)) ms"
 show operator raft list-peers
-show job status web
+show job status demo-cluster
 sleep 2
 echo "the service was asked $(wc -l <"$asked") times and did not answer $(grep -c no "$asked" || true) times"
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -255,10 +256,17 @@ func TestTheLoopLooksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.find("1").Leader, w.find("1").Raft, w.find("1").Voter, w.find("1").RaftAddress = true, true, true, "1:4647"
+		var mu sync.Mutex // guards all of them
 		looks, news := 0, make(chan struct{})
 		l := New(Config{
-			Logger: slog.New(slog.DiscardHandler), Changed: func() <-chan struct{} { return news },
+			Logger: slog.New(slog.DiscardHandler), Changed: func() <-chan struct{} {
+				mu.Lock()
+				defer mu.Unlock()
+				return news
+			},
 			Observe: func(context.Context) (*Observation, error) {
+				mu.Lock()
+				defer mu.Unlock()
 				looks++
 				if looks == 1 {
 					return nil, errors.New("not yet")
@@ -266,7 +274,12 @@ func TestTheLoopLooksAgain(t *testing.T) {
 				w.now = time.Now()
 				return w.observe(), nil
 			},
-			Apply: func(_ context.Context, c Change) error { w.apply(c); return nil },
+			Apply: func(_ context.Context, c Change) error {
+				mu.Lock()
+				defer mu.Unlock()
+				w.apply(c)
+				return nil
+			},
 		})
 		if l.Health() != nil {
 			t.Error("a report of nothing")
@@ -276,22 +289,29 @@ func TestTheLoopLooksAgain(t *testing.T) {
 		go func() { done <- l.Run(ctx) }()
 		time.Sleep(every + time.Millisecond)
 		synctest.Wait()
+		mu.Lock()
 		if looks != 2 || len(l.Health().Voters) != 1 {
 			t.Errorf("%d looks after %s, report %+v", looks, every, l.Health())
 		}
 		w.find("2")
 		old := news
 		news = make(chan struct{})
+		mu.Unlock()
 		close(old)
 		synctest.Wait()
+		mu.Lock()
 		if looks != 4 || !w.find("2").Raft {
 			t.Errorf("%d looks after news", looks)
 		}
-		time.Sleep(w.config.ServerStabilizationTime.Std() + 2*every)
+		stable := w.config.ServerStabilizationTime.Std()
+		mu.Unlock()
+		time.Sleep(stable + 2*every)
 		synctest.Wait()
+		mu.Lock()
 		if !w.find("2").Voter {
 			t.Error("the new server has no vote")
 		}
+		mu.Unlock()
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Error(err)
