@@ -276,6 +276,49 @@ func TestEveryServerOperationIsAnswered(t *testing.T) {
 	}
 }
 
+// A key that a map does not have is absent, and no mistake: it is equal to
+// nothing. A field that the type does not have is a mistake, which is told.
+func TestFilterOfAbsentKeys(t *testing.T) {
+	job := &api.Job{ID: "a", TaskGroups: []*api.TaskGroup{{Name: "g", Meta: map[string]string{"team": "web"}}}}
+	node := &api.Node{Attributes: map[string]string{"cpu.arch": "amd64"}, Meta: map[string]string{"rack": "r1"}}
+	for _, c := range []struct {
+		object any
+		text   string
+		want   bool
+	}{
+		{job, `Meta.team == "web"`, false},
+		{job, `Meta.team != "web"`, true},
+		{job, `Meta.team is empty`, true},
+		{job, `Meta.team matches "^w"`, false},
+		{job, `"w" in Meta.team`, false},
+		{job, `"team" in Meta`, false},
+		{job, `any TaskGroups as g { g.Meta.team == "web" }`, true},
+		{job, `any TaskGroups as g { g.Meta.cost == "1" }`, false},
+		{node, `Meta.rack == "r1" and Meta.row != "2"`, true},
+		{node, `Attributes["cpu.arch"] == "amd64"`, true},
+		{node, `Attributes["gpu.model"] == "a100"`, false},
+		{node, `"cpu.arch" in Attributes`, true},
+	} {
+		f, err := compileFilter(c.text)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		if got, err := f.pass(c.object); err != nil || got != c.want {
+			t.Errorf("%s: %v, %v; want %v", c.text, got, err, c.want)
+		}
+	}
+	for _, text := range []string{`Mata.team == "web"`, `any TaskGroups as g { g.Nope == "x" }`} {
+		f, err := compileFilter(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.pass(job); !errors.Is(err, api.ErrInvalid) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 // FuzzFilter: no filter may panic or take long.
 func FuzzFilter(f *testing.F) {
 	f.Add(`Type == "batch" and not (ID matches "^a" or "x" in Meta)`)
