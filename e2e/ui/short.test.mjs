@@ -248,6 +248,18 @@ describe("web UI", { skip: hasBrowser ? false : "no Chromium here: apt-get insta
       await page.getByRole("row", { name: /kept/ }).click();
       await page.getByRole("heading", { name: "kept" }).waitFor();
       await until("what it may not do is not offered", async () => (await page.getByRole("button", { name: "Actions" }).count()) === 0);
+      assert.equal(await page.getByRole("link", { name: "Edit" }).count(), 0);
+      assert.equal(await page.getByRole("button", { name: /^One more of/ }).count(), 0);
+      assert.equal(await page.getByRole("link", { name: "Logs" }).count(), 0);
+      const [{ ID }] = await guarded.running("kept", 1);
+      await page.goto(`${guarded.url}/ui/allocations/${ID}?tab=terminal`);
+      await page.getByText("Your token lacks alloc-exec").waitFor();
+      assert.equal(await page.getByRole("button", { name: "Restart" }).count(), 0);
+      await page.goto(`${guarded.url}/ui/jobs/run?edit=default/kept`);
+      await page.getByText(/neither plan nor run it. Your token lacks submit-job or plan-job/).waitFor();
+      assert.equal(await page.getByRole("button", { name: /^Plan/ }).isDisabled(), true);
+      await page.goto(`${guarded.url}/ui/settings`);
+      await page.getByText("Namespace default").waitFor();
       assert.equal((await guarded.get("/v1/job/kept")).Stop, false);
       assert.equal(await page.evaluate(() => localStorage.getItem("serai.token")), null);
       assert.deepEqual(faults, []);

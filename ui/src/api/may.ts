@@ -43,4 +43,4 @@ export function useMay(): (operation: OperationName, place?: Place) => boolean {
 }
 
 /** The capability that an operation needs, in words for a hint. */
-export const needed = (operation: OperationName): string => `Your token lacks ${operations[operation][2].replace(" | ", " or ").replace(" & ", " and ")}.`;
+export const needed = (operation: OperationName): string => `Your token lacks ${operations[operation][2].replaceAll(" | ", " or ").replaceAll(" & ", " and ")}.`;

@@ -25,6 +25,9 @@ const variable = (name: string, of: Element): string => {
   return colour;
 };
 
+/** The times under a chart: none before there is a sample, for then the scale begins in 1970. */
+const times = (u: uPlot, ts: number[]): string[] => ((u.data[0]?.length ?? 0) === 0 ? ts.map(() => "") : ts.map((t) => new Date(t * 1000).toLocaleTimeString("en-GB")));
+
 /** binary marks values that count bytes: their grid is of powers of two. */
 export function mountPlot(place: HTMLElement, series: Series[], format: (n: number) => string, binary: boolean): Plot {
   const line = variable("--line", place);
@@ -39,7 +42,7 @@ export function mountPlot(place: HTMLElement, series: Series[], format: (n: numb
       padding: [8, 8, 0, 0],
       scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.08, 1e-9)] } },
       axes: [
-        { stroke: text, font, grid: { show: false }, ticks: { show: false }, size: 24, values: (_u, ts) => ts.map((t) => new Date(t * 1000).toLocaleTimeString("en-GB")) , space: 80 },
+        { stroke: text, font, grid: { show: false }, ticks: { show: false }, size: 24, values: times, space: 80 },
         { stroke: text, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 64, values: (_u, vs) => vs.map(format), space: 34, ...(binary ? { incrs: Array.from({ length: 50 }, (_, i) => 2 ** i) } : {}) },
       ],
       series: [

@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { call } from "../../api/client";
+import { useMay } from "../../api/may";
 import { useAct } from "../../api/query";
 import type { Allocation, TaskEvent, TaskState } from "../../api/types.gen";
 import { Callout, Empty, Facts, Panel, Time } from "../../components/Basics";
@@ -39,6 +40,8 @@ export function tasksOf(a: Allocation): string[] {
 }
 
 function Task({ a, name, samples }: { a: Allocation; name: string; samples: Samples }) {
+  const may = useMay();
+  const where = { namespace: a.Namespace };
   const state = a.TaskStates?.[name];
   const given = a.AllocatedResources?.Tasks?.[name];
   const task = (a.Job?.TaskGroups ?? []).find((g) => g.Name === a.TaskGroup)?.Tasks?.find((t) => t.Name === name);
@@ -47,10 +50,10 @@ function Task({ a, name, samples }: { a: Allocation; name: string; samples: Samp
       title={<span className="row wrap">Task <Name>{name}</Name> <Badge state={taskState(state)} boxed /></span>}
       actions={
         <span className="row">
-          <Link {...allocationLink(a.ID, { tab: "logs", task: name })} className="button plain small"><Icon name="logs" />Logs</Link>
-          {state?.State === "running" && <Link {...allocationLink(a.ID, { tab: "terminal", task: name })} className="button plain small"><Icon name="terminal" />Terminal</Link>}
-          <Link {...allocationLink(a.ID, { tab: "files", path: `/${name}` })} className="button plain small"><Icon name="folder" />Files</Link>
-          {state?.State === "running" && <TaskMenu a={a} name={name} suspended={state.Suspended === true} />}
+          {may("FS.Logs", where) && <Link {...allocationLink(a.ID, { tab: "logs", task: name })} className="button plain small"><Icon name="logs" />Logs</Link>}
+          {state?.State === "running" && may("Alloc.Exec", where) && <Link {...allocationLink(a.ID, { tab: "terminal", task: name })} className="button plain small"><Icon name="terminal" />Terminal</Link>}
+          {may("FS.List", where) && <Link {...allocationLink(a.ID, { tab: "files", path: `/${name}` })} className="button plain small"><Icon name="folder" />Files</Link>}
+          {state?.State === "running" && may("Alloc.Signal", where) && <TaskMenu a={a} name={name} suspended={state.Suspended === true} />}
         </span>
       }
     >
@@ -59,7 +62,7 @@ function Task({ a, name, samples }: { a: Allocation; name: string; samples: Samp
           {task && <span>driver <Name>{task.Driver}</Name></span>}
           {given && <span>{megahertz(given.Cpu.CpuShares)}</span>}
           {given && <span>{mebibytes(given.Memory.MemoryMB)}</span>}
-          {state && <span>{state.Restarts === 0 ? "never restarted" : `restarted ${plural(state.Restarts, "time")}`}</span>}
+          {state && <span>{state.Restarts === 0 ? "never restarted" : state.Restarts === 1 ? "restarted once" : `restarted ${plural(state.Restarts, "time")}`}</span>}
           {state && state.State === "running" && <span>up since <Time at={state.StartedAt} /></span>}
         </div>
         {given && <TaskCharts samples={samples} task={name} cpu={given.Cpu.CpuShares} memory={(given.Memory.MemoryMaxMB > given.Memory.MemoryMB ? given.Memory.MemoryMaxMB : given.Memory.MemoryMB) * 1024 * 1024} />}

@@ -1,9 +1,10 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { call } from "../../api/client";
+import { needed, useMay } from "../../api/may";
 import { useAct, useRead } from "../../api/query";
-import type { Allocation } from "../../api/types.gen";
-import { Callout, ID, PageHead, Panel, Shown, Time, useTitle } from "../../components/Basics";
+import type { Allocation, OperationName } from "../../api/types.gen";
+import { Callout, Empty, ID, PageHead, Panel, Shown, Time, useTitle } from "../../components/Basics";
 import { Confirm } from "../../components/Dialog";
 import { Icon } from "../../components/Icon";
 import { AllocationLink, JobLink, NodeLink } from "../../components/Links";
@@ -22,18 +23,20 @@ import "./alloc.css";
 
 const route = getRouteApi("/allocations/$alloc");
 
-const tabs = [
-  { id: "overview", text: "Overview" },
-  { id: "logs", text: "Logs" },
-  { id: "terminal", text: "Terminal" },
-  { id: "files", text: "Files" },
-  { id: "why", text: "Why" },
+/** The parts of the page, and what the token must be allowed for each. */
+const tabs: { id: string; text: string; needs: OperationName }[] = [
+  { id: "overview", text: "Overview", needs: "Allocation.Read" },
+  { id: "logs", text: "Logs", needs: "FS.Logs" },
+  { id: "terminal", text: "Terminal", needs: "Alloc.Exec" },
+  { id: "files", text: "Files", needs: "FS.List" },
+  { id: "why", text: "Why", needs: "Allocation.Why" },
 ];
 
 export function AllocationPage() {
   const { alloc: id } = route.useParams();
   const { tab = "overview" } = route.useSearch();
   const read = useRead("Allocation.Read", { id });
+  const may = useMay();
   useTitle(read.data?.Name ?? short(id));
   return (
     <div className="page">
@@ -42,7 +45,7 @@ export function AllocationPage() {
           <>
             <Head a={a} />
             <Notes a={a} />
-            <Tabs tabs={tabs} at={tab} label="Parts of the allocation" />
+            <Tabs tabs={tabs.filter((t) => may(t.needs, { namespace: a.Namespace }))} at={tab} label="Parts of the allocation" />
             <Part tab={tab} a={a} />
           </>
         )}
@@ -55,6 +58,9 @@ function Part({ tab, a }: { tab: string; a: Allocation }) {
   const { task: wanted = "" } = route.useSearch();
   const tasks = tasksOf(a);
   const task = tasks.includes(wanted) ? wanted : (tasks[0] ?? "");
+  const may = useMay();
+  const needs = tabs.find((t) => t.id === tab)?.needs;
+  if (needs !== undefined && !may(needs, { namespace: a.Namespace })) return <Panel><Empty icon="alert" title="Your token may not see this">{needed(needs)}</Empty></Panel>;
   switch (tab) {
     case "logs":
       return (
@@ -97,6 +103,8 @@ function TaskChoice({ tasks, task }: { tasks: string[]; task: string }) {
 
 function Head({ a }: { a: Allocation }) {
   const [asked, setAsked] = useState(false);
+  const may = useMay();
+  const where = { namespace: a.Namespace };
   const alive = a.ClientStatus === "running" || a.ClientStatus === "pending";
   const restart = useAct(() => call("Alloc.Restart", { id: a.ID }, { TaskName: "", AllTasks: false }), () => "The tasks are restarted.");
   const stop = async (): Promise<void> => {
@@ -123,15 +131,19 @@ function Head({ a }: { a: Allocation }) {
       }
       actions={
         <>
-          <button type="button" className="button" disabled={a.ClientStatus !== "running" || restart.isPending} onClick={() => restart.mutate()}>
-            <Icon name="restart" />
-            Restart
-          </button>
-          <Menu entries={[{ label: "Stop and replace…", icon: "stop", danger: true, disabled: !alive || a.DesiredStatus !== "run", act: () => setAsked(true) }]}>
-            <button type="button" className="button icon" aria-label="More actions">
-              <Icon name="more" />
+          {may("Alloc.Restart", where) && (
+            <button type="button" className="button" disabled={a.ClientStatus !== "running" || restart.isPending} onClick={() => restart.mutate()}>
+              <Icon name="restart" />
+              Restart
             </button>
-          </Menu>
+          )}
+          {may("Allocation.Stop", where) && (
+            <Menu entries={[{ label: "Stop and replace…", icon: "stop", danger: true, disabled: !alive || a.DesiredStatus !== "run", act: () => setAsked(true) }]}>
+              <button type="button" className="button icon" aria-label="More actions">
+                <Icon name="more" />
+              </button>
+            </Menu>
+          )}
           {asked && (
             <Confirm title="Stop this allocation?" label="Stop" danger act={stop} onClose={() => setAsked(false)}>
               <p>

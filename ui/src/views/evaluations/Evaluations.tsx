@@ -21,10 +21,10 @@ const MOST = 2000;
 const columns: Column<Evaluation>[] = [
   { id: "id", head: "Evaluation", width: "104px", value: (e) => e.ID, cell: (e) => <EvaluationLink id={e.ID} /> },
   { id: "status", head: "Status", width: "104px", value: (e) => e.Status, cell: (e) => <Badge state={evaluationState(e.Status)} /> },
-  { id: "job", head: "Job", width: "minmax(90px, 1.5fr)", value: (e) => e.JobID, cell: (e) => <JobLink namespace={e.Namespace} id={e.JobID} /> },
+  { id: "job", head: "Job", width: "minmax(90px, 3fr)", value: (e) => e.JobID, cell: (e) => <JobLink namespace={e.Namespace} id={e.JobID} /> },
   { id: "cause", head: "Cause", width: "minmax(90px, 150px)", wide: true, value: (e) => e.TriggeredBy, cell: (e) => <span className="dim"><Name>{triggers[e.TriggeredBy] ?? e.TriggeredBy}</Name></span> },
-  { id: "outcome", head: "Outcome", width: "minmax(120px, 4fr)", wide: true, value: reason, cell: (e) => <span className="dim" title={reason(e)}><Name>{reason(e)}</Name></span> },
-  { id: "took", head: "Took", width: "60px", right: true, wide: true, value: took, cell: (e) => <span className="dim">{took(e) === undefined ? "–" : (took(e) as number) < 1000 ? `${took(e)}ms` : span(took(e) as number)}</span> },
+  { id: "outcome", head: "Outcome", width: "minmax(120px, 3.5fr)", wide: true, value: reason, cell: (e) => <span className="dim" title={reason(e)}><Name>{reason(e)}</Name></span> },
+  { id: "took", head: "Took", width: "60px", right: true, wide: true, value: took, cell: (e) => <span className="dim">{took(e) === undefined ? "–" : took(e) === 0 ? "< 1ms" : (took(e) as number) < 1000 ? `${took(e)}ms` : span(took(e) as number)}</span> },
   { id: "priority", head: "Priority", width: "60px", right: true, wide: true, value: (e) => e.Priority, cell: (e) => <span className="dim">{e.Priority}</span> },
   { id: "made", head: "Made", width: "84px", right: true, value: (e) => e.CreateTime, cell: (e) => <span className="dim"><Time at={e.CreateTime} /></span> },
 ];

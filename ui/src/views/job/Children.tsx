@@ -1,11 +1,13 @@
 // What a periodic or parameterized job has started.
 import { useMemo, useState } from "react";
+import { useMay } from "../../api/may";
 import { useRead } from "../../api/query";
 import type { Job, JobListStub } from "../../api/types.gen";
 import { Empty, Facts, Panel, Shown, Time } from "../../components/Basics";
 import { JobLink, jobLink } from "../../components/Links";
 import { Badge, Name, StatusBar } from "../../components/Status";
 import { Table, type Column } from "../../components/Table";
+import { plural } from "../../lib/format";
 import { jobState, sum } from "../../lib/status";
 import { Dispatch } from "./Dispatch";
 
@@ -22,6 +24,7 @@ export function Children({ job }: { job: Job }) {
   const read = useRead("Jobs.List", { namespace: job.Namespace, prefix: `${job.ID}/` });
   const rows = useMemo(() => (read.data ?? []).filter((j) => j.ParentID === job.ID), [read.data, job.ID]);
   const p = job.ParameterizedJob;
+  const may = useMay();
   return (
     <>
       {job.Periodic !== null && (
@@ -37,7 +40,7 @@ export function Children({ job }: { job: Job }) {
         </Panel>
       )}
       {p !== null && (
-        <Panel title="Dispatch" actions={<button type="button" className="button small primary" onClick={() => setOpen(true)} disabled={job.Stop}>Dispatch…</button>}>
+        <Panel title="Dispatch" actions={may("Job.Dispatch", { namespace: job.Namespace }) && <button type="button" className="button small primary" onClick={() => setOpen(true)} disabled={job.Stop}>Dispatch…</button>}>
           <Facts>
             {[
               ["Payload", p.Payload || "optional"],
@@ -49,7 +52,7 @@ export function Children({ job }: { job: Job }) {
       )}
       <Panel title="Children" flush>
         <Shown read={read} what="children">
-          {() => <Table name="children" rows={rows} columns={columns} keys rowKey={(j) => j.ID} rowLink={(j) => jobLink(j.Namespace ?? "", j.ID)} sort={{ by: "submitted", down: true }} empty={<Empty icon="jobs" title="Nothing was launched yet" />} />}
+          {() => <Table name="children" note={plural(rows.length, "child", "children")} rows={rows} columns={columns} keys rowKey={(j) => j.ID} rowLink={(j) => jobLink(j.Namespace ?? "", j.ID)} sort={{ by: "submitted", down: true }} empty={<Empty icon="jobs" title="Nothing was launched yet" />} />}
         </Shown>
       </Panel>
       {open && <Dispatch job={job} onClose={() => setOpen(false)} />}

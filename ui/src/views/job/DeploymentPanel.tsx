@@ -1,6 +1,7 @@
 // One deployment: how far it is, and what can be done about it.
 import { useState } from "react";
 import { call } from "../../api/client";
+import { useMay } from "../../api/may";
 import { useAct } from "../../api/query";
 import type { Deployment, DeploymentState, Job } from "../../api/types.gen";
 import { ID, Panel, Time } from "../../components/Basics";
@@ -68,6 +69,8 @@ function Group({ name, g, active }: { name: string; g: DeploymentState; active: 
 
 function DeploymentActions({ d, job }: { d: Deployment; job: Job }) {
   const [failing, setFailing] = useState(false);
+  const may = useMay();
+  const where = { namespace: job.Namespace };
   const groups = Object.values(d.TaskGroups ?? {});
   const waits = groups.some((g) => g.DesiredCanaries > 0 && !g.Promoted);
   const promote = useAct(() => call("Deployment.Promote", { id: d.ID }, { DeploymentID: d.ID, All: true, Groups: null }), () => "The canaries are promoted.");
@@ -79,17 +82,21 @@ function DeploymentActions({ d, job }: { d: Deployment; job: Job }) {
   const reverts = groups.some((g) => g.AutoRevert);
   return (
     <span className="row">
-      {waits && (
+      {waits && may("Deployment.Promote", where) && (
         <button type="button" className="button small primary" disabled={promote.isPending} onClick={() => promote.mutate()}>
           Promote canaries
         </button>
       )}
-      <button type="button" className="button small" disabled={pause.isPending} onClick={() => pause.mutate(d.Status !== "paused")}>
-        {d.Status === "paused" ? "Resume" : "Pause"}
-      </button>
-      <button type="button" className="button small danger" onClick={() => setFailing(true)}>
-        Fail…
-      </button>
+      {may("Deployment.Pause", where) && (
+        <button type="button" className="button small" disabled={pause.isPending} onClick={() => pause.mutate(d.Status !== "paused")}>
+          {d.Status === "paused" ? "Resume" : "Pause"}
+        </button>
+      )}
+      {may("Deployment.Fail", where) && (
+        <button type="button" className="button small danger" onClick={() => setFailing(true)}>
+          Fail…
+        </button>
+      )}
       {failing && (
         <Confirm title="Fail this deployment?" label="Fail deployment" danger act={fail} onClose={() => setFailing(false)}>
           <p>

@@ -5,6 +5,7 @@ import { EvaluationLink } from "../../components/Links";
 import { Badge, Name } from "../../components/Status";
 import { Table, type Column } from "../../components/Table";
 import { evaluationState } from "../../lib/status";
+import { triggers } from "../evaluations/graph";
 
 export function JobEvaluations({ job }: { job: Job }) {
   const read = useRead("Job.Evaluations", { id: job.ID, namespace: job.Namespace });
@@ -33,7 +34,7 @@ export function reason(e: Evaluation): string {
 const columns: Column<Evaluation>[] = [
   { id: "id", head: "Evaluation", width: "104px", value: (e) => e.ID, cell: (e) => <EvaluationLink id={e.ID} /> },
   { id: "status", head: "Status", width: "100px", value: (e) => e.Status, cell: (e) => <Badge state={evaluationState(e.Status)} /> },
-  { id: "cause", head: "Cause", width: "minmax(90px, 160px)", value: (e) => e.TriggeredBy, cell: (e) => <span className="dim"><Name>{e.TriggeredBy}</Name></span> },
+  { id: "cause", head: "Cause", width: "minmax(90px, 160px)", value: (e) => e.TriggeredBy, cell: (e) => <span className="dim"><Name>{triggers[e.TriggeredBy] ?? e.TriggeredBy}</Name></span> },
   { id: "reason", head: "Outcome", width: "minmax(120px, 4fr)", wide: true, value: reason, cell: (e) => <span className="dim" title={reason(e)}><Name>{reason(e)}</Name></span> },
   { id: "priority", head: "Priority", width: "64px", right: true, wide: true, value: (e) => e.Priority, cell: (e) => <span className="dim">{e.Priority}</span> },
   { id: "time", head: "Made", width: "84px", right: true, value: (e) => e.CreateTime, cell: (e) => <span className="dim"><Time at={e.CreateTime} /></span> },

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { call } from "../../api/client";
+import { useMay } from "../../api/may";
 import { useAct, useRead } from "../../api/query";
 import type { AllocationListStub, Job, JobSummary, TaskGroup } from "../../api/types.gen";
 import { Empty, Panel, Shown } from "../../components/Basics";
@@ -95,10 +96,11 @@ function Squares({ allocations }: { allocations: AllocationListStub[] }) {
 }
 
 function Groups({ job, summary }: { job: Job; summary: JobSummary | undefined }) {
-  const scales = job.Type === "service" || job.Type === "batch";
+  const counted = job.Type === "service" || job.Type === "batch";
+  const scales = useMay()("Job.Scale", { namespace: job.Namespace }) && counted;
   const columns: Column<TaskGroup>[] = [
     { id: "group", head: "Group", width: "minmax(100px, 1.5fr)", value: (g) => g.Name, cell: (g) => <Link {...jobLink(job.Namespace, job.ID, { tab: "allocations", group: g.Name })}><Name>{g.Name}</Name></Link> },
-    { id: "count", head: "Count", width: scales ? "128px" : "60px", value: (g) => g.Count, cell: (g) => (scales ? <Scale job={job} group={g} /> : <span className="num">{job.Type === "system" || job.Type === "sysbatch" ? "each node" : g.Count}</span>) },
+    { id: "count", head: "Count", width: scales ? "128px" : "60px", value: (g) => g.Count, cell: (g) => (scales ? <Scale job={job} group={g} /> : <span className="num">{counted ? g.Count : "each node"}</span>) },
     { id: "bar", head: "Allocations", width: "minmax(90px, 2fr)", cell: (g) => <StatusBar counts={sum({ [g.Name]: summary?.Summary?.[g.Name] ?? { Queued: 0, Complete: 0, Failed: 0, Running: 0, Starting: 0, Lost: 0, Unknown: 0 } })} /> },
     { id: "tasks", head: "Tasks", width: "minmax(90px, 1.5fr)", wide: true, value: (g) => (g.Tasks ?? []).map((t) => t.Name).join(" "), cell: (g) => <span className="dim"><Name>{(g.Tasks ?? []).map((t) => t.Name).join(", ")}</Name></span> },
     { id: "driver", head: "Drivers", width: "minmax(70px, 110px)", wide: true, value: drivers, cell: (g) => <span className="dim"><Name>{drivers(g)}</Name></span> },

@@ -1,4 +1,5 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { useMay } from "../../api/may";
 import { useRead } from "../../api/query";
 import type { Job, JobSummary } from "../../api/types.gen";
 import { Shown, Time, PageHead, useTitle } from "../../components/Basics";
@@ -35,6 +36,7 @@ export function JobPage() {
   const { tab = "overview" } = route.useSearch();
   const job = useRead("Job.Read", { id, namespace });
   const summary = useRead("Job.Summary", { id, namespace });
+  const may = useMay();
   useTitle(job.data?.Name ?? id);
   return (
     <div className="page">
@@ -42,7 +44,7 @@ export function JobPage() {
         {(j) => (
           <>
             <Head job={j} summary={summary.data} />
-            <Tabs tabs={tabs.filter((t) => t.id !== "deployments" || j.Type === "service" || j.Type === "system")} at={tab} label="Parts of the job" />
+            <Tabs tabs={tabs.filter((t) => (t.id !== "deployments" || j.Type === "service" || j.Type === "system") && (t.id !== "logs" || may("FS.Logs", { namespace: j.Namespace })))} at={tab} label="Parts of the job" />
             <Part tab={tab} job={j} summary={summary.data} />
           </>
         )}
@@ -52,6 +54,7 @@ export function JobPage() {
 }
 
 function Head({ job, summary }: { job: Job; summary: JobSummary | undefined }) {
+  const may = useMay();
   const like = { Status: job.Status, Stop: job.Stop, Type: job.Type, Periodic: job.Periodic !== null, ParameterizedJob: job.ParameterizedJob !== null && !job.Dispatched };
   return (
     <PageHead
@@ -69,9 +72,11 @@ function Head({ job, summary }: { job: Job; summary: JobSummary | undefined }) {
       }
       actions={
         <>
-          <Link to="/jobs/run" search={{ edit: `${job.Namespace}/${job.ID}` }} className="button">
-            Edit
-          </Link>
+          {may("Jobs.Register", { namespace: job.Namespace }) && (
+            <Link to="/jobs/run" search={{ edit: `${job.Namespace}/${job.ID}` }} className="button">
+              Edit
+            </Link>
+          )}
           <Actions job={job} summary={summary} />
         </>
       }

@@ -1,6 +1,7 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { call } from "../../api/client";
+import { useMay } from "../../api/may";
 import { useRead } from "../../api/query";
 import type { Job, JobDiff } from "../../api/types.gen";
 import { Panel, Shown, Time } from "../../components/Basics";
@@ -33,6 +34,8 @@ function changes(d: JobDiff | undefined): number {
 function Version({ job, version: v, diff, newest }: { job: Job; version: Job; diff: JobDiff | undefined; newest: boolean }) {
   const { version } = route.useSearch();
   const [asked, setAsked] = useState(false);
+  const may = useMay();
+  const where = { namespace: job.Namespace };
   const open = version === undefined ? newest : version === String(v.Version);
   const revert = async (): Promise<void> => {
     await call("Job.Revert", { id: job.ID, namespace: job.Namespace }, { JobID: job.ID, JobVersion: v.Version, EnforcePriorVersion: job.Version });
@@ -57,8 +60,8 @@ function Version({ job, version: v, diff, newest }: { job: Job; version: Job; di
               {plural(changes(diff), "change")}
             </Link>
           )}
-          <Link to="/jobs/run" search={{ edit: `${job.Namespace}/${job.ID}`, version: String(v.Version) }} className="button plain small">Edit</Link>
-          {!newest && <button type="button" className="button small" onClick={() => setAsked(true)}>Revert…</button>}
+          {may("Jobs.Register", where) && <Link to="/jobs/run" search={{ edit: `${job.Namespace}/${job.ID}`, version: String(v.Version) }} className="button plain small">Edit</Link>}
+          {!newest && may("Job.Revert", where) && <button type="button" className="button small" onClick={() => setAsked(true)}>Revert…</button>}
         </>
       }
     >

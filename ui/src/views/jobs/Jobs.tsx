@@ -1,5 +1,6 @@
 import { Link, getRouteApi } from "@tanstack/react-router";
 import { useMemo } from "react";
+import { useMay } from "../../api/may";
 import { useRead } from "../../api/query";
 import type { JobListStub } from "../../api/types.gen";
 import { useNamespace } from "../../app/namespace";
@@ -17,9 +18,9 @@ const route = getRouteApi("/jobs");
 const types = ["service", "batch", "system", "sysbatch", "periodic", "dispatched"];
 
 const columns: Column<JobListStub>[] = [
-  { id: "job", head: "Job", width: "minmax(140px, 3fr)", value: (j) => j.ID, cell: (j) => <JobLink namespace={j.Namespace ?? "default"} id={j.ID} /> },
-  { id: "state", head: "State", width: "116px", value: (j) => jobState(j, sum(j.JobSummary?.Summary)).text, cell: (j) => <Badge state={jobState(j, sum(j.JobSummary?.Summary))} /> },
-  { id: "bar", head: "Allocations", width: "minmax(90px, 2fr)", value: (j) => sum(j.JobSummary?.Summary).running, cell: (j) => <Allocations job={j} /> },
+  { id: "job", head: "Job", width: "minmax(100px, 3fr)", value: (j) => j.ID, cell: (j) => <JobLink namespace={j.Namespace ?? "default"} id={j.ID} /> },
+  { id: "state", head: "State", width: "104px", value: (j) => jobState(j, sum(j.JobSummary?.Summary)).text, cell: (j) => <Badge state={jobState(j, sum(j.JobSummary?.Summary))} /> },
+  { id: "bar", head: "Allocations", width: "minmax(108px, 2.4fr)", value: (j) => sum(j.JobSummary?.Summary).running, cell: (j) => <Allocations job={j} /> },
   { id: "type", head: "Type", width: "96px", wide: true, value: kind, cell: (j) => <span className="dim">{kind(j)}</span> },
   { id: "namespace", head: "Namespace", width: "minmax(70px, 110px)", wide: true, value: (j) => j.Namespace, cell: (j) => <span className="dim"><Name>{j.Namespace ?? ""}</Name></span> },
   { id: "pool", head: "Node pool", width: "minmax(70px, 110px)", wide: true, value: (j) => j.NodePool, cell: (j) => <span className="dim"><Name>{j.NodePool}</Name></span> },
@@ -35,7 +36,8 @@ function Allocations({ job }: { job: JobListStub }) {
   const counts = sum(job.JobSummary?.Summary);
   const children = job.JobSummary?.Children;
   if (children && (job.Periodic || job.ParameterizedJob)) {
-    return <span className="dim">{children.Running} running, {children.Pending} pending, {children.Dead} ended</span>;
+    const parts = [[children.Running, "running"], [children.Pending, "pending"], [children.Dead, "ended"]].filter(([n]) => n !== 0).map(([n, word]) => `${n} ${word}`);
+    return <span className="dim cut" title="Jobs that it has launched">{parts.join(", ") || "none launched"}</span>;
   }
   const alive = counts.running + counts.starting + counts.queued + counts.unknown;
   return (
@@ -50,6 +52,7 @@ export function Jobs() {
   const { q = "", status = "", type = "" } = route.useSearch();
   const navigate = route.useNavigate();
   const [namespace] = useNamespace();
+  const mayRun = useMay()("Jobs.Register", { namespace });
   const expression = isExpression(q);
   useTitle("Jobs");
   const read = useRead("Jobs.List", { namespace, ...(expression ? { filter: q } : {}) }, { keep: true });
@@ -62,10 +65,12 @@ export function Jobs() {
       <PageHead
         title="Jobs"
         actions={
-          <Link to="/jobs/run" className="button primary">
-            <Icon name="plus" />
-            Run job
-          </Link>
+          mayRun && (
+            <Link to="/jobs/run" className="button primary">
+              <Icon name="plus" />
+              Run job
+            </Link>
+          )
         }
       />
       <Panel flush>
@@ -81,7 +86,7 @@ export function Jobs() {
         ) : (
           <>
             {read.error !== null && !expression && <Callout tone="warn">This list could not be read anew: it is as it was before.</Callout>}
-            <Table name="jobs" rows={rows} columns={columns} keys rowKey={(j) => `${j.Namespace}/${j.ID}`} rowLink={(j) => jobLink(j.Namespace ?? "default", j.ID)} sort={{ by: "submitted", down: true }} empty={<None filtered={q !== "" || status !== "" || type !== ""} onClear={() => set({ q: "", status: "", type: "" })} />} />
+            <Table name="jobs" rows={rows} columns={columns} keys rowKey={(j) => `${j.Namespace}/${j.ID}`} rowLink={(j) => jobLink(j.Namespace ?? "default", j.ID)} sort={{ by: "submitted", down: true }} empty={<None mayRun={mayRun} filtered={q !== "" || status !== "" || type !== ""} onClear={() => set({ q: "", status: "", type: "" })} />} />
           </>
         )}
       </Panel>
@@ -89,10 +94,11 @@ export function Jobs() {
   );
 }
 
-function None({ filtered, onClear }: { filtered: boolean; onClear: () => void }) {
+function None({ filtered, mayRun, onClear }: { filtered: boolean; mayRun: boolean; onClear: () => void }) {
   const { state } = useLiveStatus();
   if (state === "denied") return <Empty icon="alert" title="You see no jobs" actions={<Link to="/settings" className="button primary">Sign in</Link>}>Access control is on, and lists show only what your token may see.</Empty>;
   if (filtered) return <Empty icon="filter" title="No job is like that" actions={<button type="button" className="button" onClick={onClear}>Clear the filter</button>} />;
+  if (!mayRun) return <Empty icon="jobs" title="Nothing runs here yet">What is run here is listed, as far as your token may see it.</Empty>;
   return (
     <Empty icon="jobs" title="Nothing runs here yet" actions={<Link to="/jobs/run" className="button primary">Run a job</Link>}>
       A job says what to run and how often. Paste a job file, see what it would do, and run it. Or: <code>serai job init && serai job run example.nomad.hcl</code>

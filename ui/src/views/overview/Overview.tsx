@@ -62,7 +62,7 @@ function Figures({ jobs, nodes }: { jobs: JobListStub[] | undefined; nodes: Node
     <div className="figures">
       <Figure name="Jobs" value={jobs?.filter(alive).length} of={jobs?.length} note="alive" to="/jobs" />
       <Figure name="Allocations" value={jobs && total.running} note="running" />
-      <Figure name="Waiting" value={jobs && total.queued + total.starting} note={total.queued > 0 ? `${count(total.queued)} without a node` : "to start"} />
+      <Figure name="Waiting" value={jobs && total.queued + total.starting} note={total.queued === 0 ? "to start" : total.starting === 0 ? "without a node" : `${count(total.queued)} without a node`} />
       <Figure name="Nodes" value={ready} of={nodes?.length} note="ready" />
     </div>
   );

@@ -2,6 +2,7 @@
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 import { ApiError, call } from "../../api/client";
+import { needed, useMay } from "../../api/may";
 import { explain, useRead } from "../../api/query";
 import type { Job, JobPlanResponse, JobSubmission } from "../../api/types.gen";
 import { useNamespace } from "../../app/namespace";
@@ -112,6 +113,7 @@ function Run({ text, variables: given = "", title, keep = false, job }: { text: 
   const [busy, setBusy] = useState(false);
   const asked = useRef(0);
   const home = job?.Namespace ?? (namespace === "*" ? "default" : namespace);
+  const mayPlan = useMay()("Job.Plan");
   const makePlan = async (): Promise<void> => {
     const source = editor.current?.get() ?? text;
     const turn = ++asked.current;
@@ -149,13 +151,14 @@ function Run({ text, variables: given = "", title, keep = false, job }: { text: 
               Open file
               <input type="file" className="hidden" accept=".hcl,.nomad,.json,.txt" onChange={(e) => open(e.target.files?.[0])} />
             </label>
-            <button type="button" className="button primary" disabled={busy} onClick={() => void makePlan()}>
+            <button type="button" className="button primary" disabled={busy || !mayPlan} onClick={() => void makePlan()}>
               {busy ? "Planning…" : "Plan"}
               <kbd className="kbd on-accent" aria-hidden="true">{/Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl"} ↵</kbd>
             </button>
           </>
         }
       />
+      {!mayPlan && <Callout tone="warn">You can write a job here, but neither plan nor run it. {needed("Job.Plan")}</Callout>}
       <div className={planned || wrong ? "run-columns" : ""}>
         <div className="stack">
           <Panel flush>
@@ -187,6 +190,7 @@ function Submit({ planned: p, home, onSent, onAgain }: { planned: Planned; home:
   const [busy, setBusy] = useState(false);
   const navigate = useNavigate();
   const namespace = p.job.Namespace || home;
+  const may = useMay()("Jobs.Register", { namespace });
   const send = async (): Promise<void> => {
     setBusy(true);
     setError(undefined);
@@ -204,10 +208,10 @@ function Submit({ planned: p, home, onSent, onAgain }: { planned: Planned; home:
   return (
     <>
       <div className="row">
-        <button type="button" className="button primary" disabled={busy} onClick={() => void send()}>
+        <button type="button" className="button primary" disabled={busy || !may} onClick={() => void send()}>
           {busy ? "Sending…" : p.plan.JobModifyIndex === 0 ? "Run this job" : "Submit this version"}
         </button>
-        <span className="faint">Nothing has been changed yet.</span>
+        <span className="faint">{may ? "Nothing has been changed yet." : `You can plan this job, not run it. ${needed("Jobs.Register")}`}</span>
       </div>
       <Plan plan={p.plan} job={p.job} />
       {p.warnings !== "" && <Callout tone="warn"><pre>{visible(p.warnings, 4000)}</pre></Callout>}

@@ -35,7 +35,7 @@ const columns: Column<Server>[] = [
   { id: "raft", head: "Raft", width: "72px", wide: true, value: (s) => (s.voter === undefined ? "" : s.voter ? "voter" : "no vote"), cell: (s) => (s.voter === undefined ? <span className="faint">–</span> : s.voter ? "voter" : <Tag tone="busy">no vote</Tag>) },
   { id: "contact", head: "Last contact", width: "88px", right: true, value: (s) => s.health?.LastContact, cell: (s) => <Contact s={s} /> },
   { id: "index", head: "Log index", width: "84px", right: true, wide: true, value: (s) => s.health?.LastIndex, cell: (s) => <span className="dim">{s.health ? count(s.health.LastIndex) : "–"}</span> },
-  { id: "since", head: "Steady for", width: "88px", right: true, wide: true, value: (s) => s.health?.StableSince, cell: (s) => <span className="dim"><Time at={s.health?.StableSince} /></span> },
+  { id: "since", head: "Steady since", width: "88px", right: true, wide: true, value: (s) => s.health?.StableSince, cell: (s) => <span className="dim"><Time at={s.health?.StableSince} /></span> },
   { id: "version", head: "Version", width: "minmax(60px, 90px)", wide: true, value: (s) => s.version, cell: (s) => <Name>{s.version || "–"}</Name> },
   { id: "gossip", head: "Gossip", width: "64px", wide: true, value: (s) => s.gossip, cell: (s) => <span className="dim">{s.gossip || "–"}</span> },
   { id: "id", head: "ID", width: "96px", wide: true, value: (s) => s.id, cell: (s) => <ID id={s.id} /> },
@@ -54,7 +54,7 @@ export function Servers() {
   useTitle("Servers");
   useAskedAgain();
   const members = useRead("Agent.Members", {});
-  const raft = useRead("Operator.RaftConfig", {});
+  const raft = useRead("Operator.RaftConfig", {}, { enabled: useMay()("Operator.RaftConfig") });
   const autopilot = useRead("Operator.AutopilotHealth", {});
   const leader = useRead("Status.Leader", {});
   const self = useRead("Agent.Self", {});

@@ -6,6 +6,7 @@ import { useNamespace } from "../../app/namespace";
 import { Callout, Facts, PageHead, Panel, Shown, useTitle } from "../../components/Basics";
 import { Name } from "../../components/Status";
 import { toast } from "../../components/Toast";
+import { Grants } from "./Grants";
 
 export function SettingsPage() {
   useTitle("Settings");
@@ -13,6 +14,7 @@ export function SettingsPage() {
     <div className="page settings">
       <PageHead title="Settings" sub="What you choose here is kept in this browser alone." />
       <Token />
+      <Grants />
       <div className="columns">
         <Look />
         <Where />
