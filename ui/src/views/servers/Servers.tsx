@@ -11,7 +11,7 @@ import { Badge, Name, Tag } from "../../components/Status";
 import { Table, type Column } from "../../components/Table";
 import { download } from "../../lib/export";
 import { bytes, count, duration, plural } from "../../lib/format";
-import { servers, serverState, tolerance, versions, type Server } from "./cluster";
+import { lastContact, nanoseconds, servers, serverState, tolerance, versions, type Server } from "./cluster";
 import "./servers.css";
 
 /** Servers tell of themselves only when they are asked: no event says that one has failed. */
@@ -33,18 +33,18 @@ const columns: Column<Server>[] = [
   { id: "state", head: "State", width: "116px", value: (s) => serverState(s).text, cell: (s) => <Badge state={serverState(s)} /> },
   { id: "address", head: "Address", width: "minmax(120px, 1.2fr)", wide: true, value: (s) => s.address, cell: (s) => <span className="mono dim"><Name>{s.address}</Name></span> },
   { id: "raft", head: "Raft", width: "72px", wide: true, value: (s) => (s.voter === undefined ? "" : s.voter ? "voter" : "no vote"), cell: (s) => (s.voter === undefined ? <span className="faint">–</span> : s.voter ? "voter" : <Tag tone="busy">no vote</Tag>) },
-  { id: "contact", head: "Last contact", width: "88px", right: true, value: (s) => s.health?.LastContact, cell: (s) => <Contact s={s} /> },
-  { id: "index", head: "Log index", width: "84px", right: true, wide: true, value: (s) => s.health?.LastIndex, cell: (s) => <span className="dim">{s.health ? count(s.health.LastIndex) : "–"}</span> },
+  { id: "contact", head: "Last contact", width: "88px", right: true, value: lastContact, cell: (s) => <Contact s={s} /> },
+  { id: "index", head: "Log index", width: "84px", right: true, wide: true, value: (s) => s.health?.LastIndex, cell: (s) => <span className="dim">{s.health && s.gossip !== "failed" ? count(s.health.LastIndex) : "–"}</span> },
   { id: "since", head: "Steady since", width: "88px", right: true, wide: true, value: (s) => s.health?.StableSince, cell: (s) => <span className="dim"><Time at={s.health?.StableSince} /></span> },
-  { id: "version", head: "Version", width: "minmax(60px, 90px)", wide: true, value: (s) => s.version, cell: (s) => <Name>{s.version || "–"}</Name> },
+  { id: "version", head: "Version", width: "minmax(64px, 110px)", wide: true, value: (s) => s.version, cell: (s) => <Name>{s.version || "–"}</Name> },
   { id: "gossip", head: "Gossip", width: "64px", wide: true, value: (s) => s.gossip, cell: (s) => <span className="dim">{s.gossip || "–"}</span> },
   { id: "id", head: "ID", width: "96px", wide: true, value: (s) => s.id, cell: (s) => <ID id={s.id} /> },
 ];
 
 function Contact({ s }: { s: Server }) {
   if (s.leader) return <span className="faint">leads</span>;
-  if (s.health === undefined) return <span className="faint">–</span>;
-  const ns = s.health.LastContact;
+  const ns = lastContact(s);
+  if (ns === undefined) return <span className="faint">–</span>;
   return <span className={ns > 1e9 ? "tone-warn late" : ""}>{ns < 0 ? "never" : duration(ns)}</span>;
 }
 
@@ -103,7 +103,7 @@ function Health({ list, leader, autopilot }: { list: Server[]; leader: string | 
   const bad = list.filter((s) => serverState(s).tone === "bad" || serverState(s).tone === "warn");
   const voters = list.filter((s) => s.voter === true).length;
   const left = autopilot?.FailureTolerance ?? tolerance(list);
-  if (leader === "") return <Callout tone="bad"><b>There is no leader.</b> Nothing can be changed or scheduled until one is elected: that needs {Math.floor(Math.max(1, voters) / 2) + 1} of {plural(voters, "voting server")} to reach each other. What runs goes on.</Callout>;
+  if (leader === "") return <Callout tone="bad"><b>There is no leader.</b> Nothing can be changed or scheduled until one is elected: that needs {voters > 0 ? `${Math.floor(voters / 2) + 1} of ${plural(voters, "voting server")}` : "more than half of the voting servers"} to reach each other. What runs goes on.</Callout>;
   if (bad.length > 0) return <Callout tone="bad"><b>{plural(bad.length, "server")} {bad.length === 1 ? "is" : "are"} not well:</b> <Name>{bad.map((s) => `${s.name} (${serverState(s).text})`).join(", ")}</Name>. {left > 0 ? `${left === 1 ? "One more" : `${left} more`} may fail before nothing can be changed.` : "No other may fail, or nothing can be changed."}</Callout>;
   if (voters <= 1) return <Callout tone="off">A single server: right for development. When it is gone, so is the state, unless snapshots of it are kept. Three servers let one fail.</Callout>;
   return <Callout tone="ok">All servers are well. <b>{left === 0 ? "None may" : left === 1 ? "One may" : `${left} may`} fail</b> before nothing can be changed{left === 0 ? ": add one" : ""}.</Callout>;
@@ -122,7 +122,7 @@ function Raft({ self, denied }: { self: AgentSelfResponse | undefined; denied: u
   if (!raft) return <Panel title="Raft"><p className="dim">The agent that you talk to is no server: it passes requests on.</p></Panel>;
   const facts = names.filter(([k]) => raft[k] !== undefined).map(([k, text]): [string, React.ReactNode] => {
     const v = raft[k] ?? "";
-    if (k === "last_contact") return [text, v === "0" ? "it leads, or just now" : v === "never" ? "never" : <Name key={k}>{v}</Name>];
+    if (k === "last_contact") return [text, v === "0" ? "it leads, or just now" : v === "never" ? "never" : <Name key={k}>{nanoseconds(v) === undefined ? v : `${duration(nanoseconds(v) ?? 0)} ago`}</Name>];
     if (k === "last_snapshot_index" && v === "0") return [text, <span key={k} className="dim">none yet: the whole log is kept</span>];
     return [text, <span key={k} className="num"><Name>{number(v)}</Name></span>];
   });

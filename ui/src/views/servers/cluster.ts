@@ -52,6 +52,22 @@ export function servers(members: ServerMembers | undefined, raft: RaftConfigurat
   return [...list.values()].sort((a, b) => Number(b.leader) - Number(a.leader) || (a.name < b.name ? -1 : 1));
 }
 
+const units: Record<string, number> = { h: 3.6e12, m: 6e10, s: 1e9, ms: 1e6, "µs": 1e3, us: 1e3, ns: 1 };
+
+/** A duration in nanoseconds. The API writes those of Raft and autopilot as texts: "1m2.5s". Undefined: it is none. */
+export function nanoseconds(d: string | number | undefined): number | undefined {
+  if (typeof d !== "string") return d;
+  if (!/^-?(\d+(\.\d+)?(h|ms|m|s|µs|us|ns))+$/.test(d)) return d === "0" ? 0 : undefined;
+  const sum = [...d.matchAll(/([\d.]+)(h|ms|m|s|µs|us|ns)/g)].reduce((n, [, v, unit]) => n + Number(v) * (units[unit ?? ""] ?? 0), 0);
+  return d.startsWith("-") ? -sum : sum;
+}
+
+/** How long ago a server has heard of the leader, in nanoseconds; undefined where that is not known. */
+export function lastContact(s: Server): number | undefined {
+  // A server that does not answer has told nothing: its zero is no time.
+  return s.health === undefined || s.gossip === "failed" ? undefined : nanoseconds(s.health.LastContact);
+}
+
 /** The state of a server in a word. */
 export function serverState(s: Server): State {
   if (s.gossip === "failed") return { tone: "bad", text: "failed" };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AutopilotHealth, RaftConfiguration, ServerMembers } from "../../api/types.gen";
-import { serverState, servers, tolerance, versions } from "./cluster";
+import { lastContact, nanoseconds, serverState, servers, tolerance, versions } from "./cluster";
 
 const member = (name: string, id: string, port: number, Status = "alive") => ({ Name: name, Addr: "10.0.0.1", Port: 4648, Status, Tags: { role: "nomad", id, port: String(port), rpc_addr: "10.0.0.1", build: "1.0.0", dc: "dc1", region: "global" } });
 const members = (...m: object[]): ServerMembers => ({ ServerName: "a", ServerRegion: "global", ServerDC: "dc1", Members: m }) as ServerMembers;
@@ -26,6 +26,11 @@ describe("servers", () => {
     const five = servers(members(...[1, 2, 3, 4, 5].map((i) => member(`s${i}`, `${i}`, i, i > 4 ? "failed" : "alive"))), raft(...[1, 2, 3, 4, 5].map((i) => peer(`${i}`, i, i === 1))), undefined, "10.0.0.1:1");
     expect(tolerance(five)).toBe(1);
     expect(tolerance(five.slice(0, 1))).toBe(0);
+  });
+  it("reads durations as the API writes them, and believes no contact of a server that is gone", () => {
+    expect(["6.174284ms", "1m2.5s", "0s", "316.4µs", "-1ns", "never", undefined, 5].map(nanoseconds)).toEqual([6174284, 62.5e9, 0, 316400, -1, undefined, undefined, 5]);
+    const health = { Servers: [{ ID: "1", Healthy: true, LastContact: "13ms", Voter: true }, { ID: "2", Healthy: false, LastContact: "0s", Voter: true }] } as unknown as AutopilotHealth;
+    expect(servers(members(member("a", "1", 1), member("b", "2", 2, "failed")), undefined, health, "").map(lastContact)).toEqual([13e6, undefined]);
   });
   it("finds several versions", () => {
     expect(versions(["1.1", "1.0", "1.0", ""])).toEqual([["1.0", 2], ["1.1", 1]]);
