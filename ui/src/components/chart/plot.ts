@@ -25,8 +25,14 @@ const variable = (name: string, of: Element): string => {
   return colour;
 };
 
-/** The times under a chart: none before there is a sample, for then the scale begins in 1970. */
-const times = (u: uPlot, ts: number[]): string[] => ((u.data[0]?.length ?? 0) === 0 ? ts.map(() => "") : ts.map((t) => new Date(t * 1000).toLocaleTimeString("en-GB")));
+/** At least a minute is shown: of one sample alone, the scale would be a day. */
+const LEAST = 60;
+
+/** The times that a chart spans. Before there is a sample, that is the last minute. */
+function spanOf(_u: uPlot, min: number | null, max: number | null): [number, number] {
+  const end = max ?? Date.now() / 1000;
+  return [Math.min(min ?? end, end - LEAST), end];
+}
 
 /** binary marks values that count bytes: their grid is of powers of two. */
 export function mountPlot(place: HTMLElement, series: Series[], format: (n: number) => string, binary: boolean): Plot {
@@ -40,9 +46,9 @@ export function mountPlot(place: HTMLElement, series: Series[], format: (n: numb
       cursor: { y: false, points: { size: 6 } },
       legend: { show: true, live: true },
       padding: [8, 8, 0, 0],
-      scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.08, 1e-9)] } },
+      scales: { x: { time: true, range: spanOf }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.08, 1e-9)] } },
       axes: [
-        { stroke: text, font, grid: { show: false }, ticks: { show: false }, size: 24, values: times, space: 80 },
+        { stroke: text, font, grid: { show: false }, ticks: { show: false }, size: 24, values: (_u, ts) => ts.map((t) => new Date(t * 1000).toLocaleTimeString("en-GB")), space: 80 },
         { stroke: text, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 64, values: (_u, vs) => vs.map(format), space: 34, ...(binary ? { incrs: Array.from({ length: 50 }, (_, i) => 2 ** i) } : {}) },
       ],
       series: [

@@ -11,15 +11,15 @@ type Row = AllocationListStub;
 const restarts = (a: Row): number => Object.values(a.TaskStates ?? {}).reduce((n, t) => n + t.Restarts, 0);
 
 const all: Record<string, Column<Row>> = {
-  id: { id: "id", head: "Allocation", width: "104px", value: (a) => a.ID, cell: (a) => <AllocationLink id={a.ID} /> },
-  state: { id: "state", head: "State", width: "minmax(96px, 150px)", value: (a) => allocationState(a).text, cell: (a) => <State a={a} /> },
-  job: { id: "job", head: "Job", width: "minmax(90px, 2fr)", value: (a) => a.JobID, cell: (a) => <JobLink namespace={a.Namespace} id={a.JobID} /> },
-  group: { id: "group", head: "Group", width: "minmax(70px, 1fr)", value: (a) => a.Name, cell: (a) => <span><Name>{a.TaskGroup}</Name><span className="faint">{a.Name.slice(a.Name.lastIndexOf("["))}</span></span> },
+  id: { id: "id", head: "Allocation", width: "92px", value: (a) => a.ID, cell: (a) => <AllocationLink id={a.ID} /> },
+  state: { id: "state", head: "State", width: "minmax(90px, 150px)", value: (a) => allocationState(a).text, cell: (a) => <State a={a} /> },
+  job: { id: "job", head: "Job", width: "minmax(80px, 2fr)", value: (a) => a.JobID, cell: (a) => <JobLink namespace={a.Namespace} id={a.JobID} /> },
+  group: { id: "group", head: "Group", width: "minmax(50px, 1fr)", value: (a) => a.Name, cell: (a) => <span><Name>{a.TaskGroup}</Name><span className="faint">{a.Name.slice(a.Name.lastIndexOf("["))}</span></span> },
   node: { id: "node", head: "Node", width: "minmax(80px, 1.4fr)", wide: true, value: (a) => a.NodeName || a.NodeID, cell: (a) => <span className="dim"><NodeLink id={a.NodeID} name={a.NodeName} /></span> },
   version: { id: "version", head: "Version", width: "62px", right: true, wide: true, value: (a) => a.JobVersion, cell: (a) => <span className="dim">{a.JobVersion}</span> },
   restarts: { id: "restarts", head: "Restarts", width: "64px", right: true, wide: true, value: restarts, cell: (a) => <span className={restarts(a) > 0 ? "" : "faint"}>{restarts(a)}</span> },
   created: { id: "created", head: "Created", width: "84px", right: true, wide: true, value: (a) => a.CreateTime, cell: (a) => <span className="dim"><Time at={a.CreateTime} /></span> },
-  changed: { id: "changed", head: "Changed", width: "84px", right: true, value: (a) => a.ModifyTime, cell: (a) => <span className="dim"><Time at={a.ModifyTime} /></span> },
+  changed: { id: "changed", head: "Changed", width: "84px", right: true, wide: true, value: (a) => a.ModifyTime, cell: (a) => <span className="dim"><Time at={a.ModifyTime} /></span> },
 };
 
 function State({ a }: { a: Row }) {

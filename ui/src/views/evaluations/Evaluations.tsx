@@ -26,7 +26,7 @@ const columns: Column<Evaluation>[] = [
   { id: "outcome", head: "Outcome", width: "minmax(120px, 3.5fr)", wide: true, value: reason, cell: (e) => <span className="dim" title={reason(e)}><Name>{reason(e)}</Name></span> },
   { id: "took", head: "Took", width: "60px", right: true, wide: true, value: took, cell: (e) => <span className="dim">{took(e) === undefined ? "–" : took(e) === 0 ? "< 1ms" : (took(e) as number) < 1000 ? `${took(e)}ms` : span(took(e) as number)}</span> },
   { id: "priority", head: "Priority", width: "60px", right: true, wide: true, value: (e) => e.Priority, cell: (e) => <span className="dim">{e.Priority}</span> },
-  { id: "made", head: "Made", width: "84px", right: true, value: (e) => e.CreateTime, cell: (e) => <span className="dim"><Time at={e.CreateTime} /></span> },
+  { id: "made", head: "Made", width: "84px", right: true, wide: true, value: (e) => e.CreateTime, cell: (e) => <span className="dim"><Time at={e.CreateTime} /></span> },
 ];
 
 function took(e: Evaluation): number | undefined {

@@ -12,9 +12,9 @@ import { jobState, sum } from "../../lib/status";
 import { Dispatch } from "./Dispatch";
 
 const columns: Column<JobListStub>[] = [
-  { id: "job", head: "Job", width: "minmax(160px, 3fr)", value: (j) => j.ID, cell: (j) => <JobLink namespace={j.Namespace ?? ""} id={j.ID} /> },
+  { id: "job", head: "Job", width: "minmax(100px, 3fr)", value: (j) => j.ID, cell: (j) => <JobLink namespace={j.Namespace ?? ""} id={j.ID} /> },
   { id: "state", head: "State", width: "116px", value: (j) => jobState(j, sum(j.JobSummary?.Summary)).text, cell: (j) => <Badge state={jobState(j, sum(j.JobSummary?.Summary))} /> },
-  { id: "bar", head: "Allocations", width: "minmax(90px, 1fr)", cell: (j) => <StatusBar counts={sum(j.JobSummary?.Summary)} /> },
+  { id: "bar", head: "Allocations", width: "minmax(90px, 1fr)", wide: true, cell: (j) => <StatusBar counts={sum(j.JobSummary?.Summary)} /> },
   { id: "submitted", head: "Launched", width: "92px", right: true, value: (j) => j.SubmitTime, cell: (j) => <span className="dim"><Time at={j.SubmitTime} /></span> },
 ];
 

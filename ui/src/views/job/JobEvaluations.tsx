@@ -37,5 +37,5 @@ const columns: Column<Evaluation>[] = [
   { id: "cause", head: "Cause", width: "minmax(90px, 160px)", value: (e) => e.TriggeredBy, cell: (e) => <span className="dim"><Name>{triggers[e.TriggeredBy] ?? e.TriggeredBy}</Name></span> },
   { id: "reason", head: "Outcome", width: "minmax(120px, 4fr)", wide: true, value: reason, cell: (e) => <span className="dim" title={reason(e)}><Name>{reason(e)}</Name></span> },
   { id: "priority", head: "Priority", width: "64px", right: true, wide: true, value: (e) => e.Priority, cell: (e) => <span className="dim">{e.Priority}</span> },
-  { id: "time", head: "Made", width: "84px", right: true, value: (e) => e.CreateTime, cell: (e) => <span className="dim"><Time at={e.CreateTime} /></span> },
+  { id: "time", head: "Made", width: "84px", right: true, wide: true, value: (e) => e.CreateTime, cell: (e) => <span className="dim"><Time at={e.CreateTime} /></span> },
 ];

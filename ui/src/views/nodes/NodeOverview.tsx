@@ -63,7 +63,7 @@ const runs: Column<Run>[] = [
   { id: "job", head: "Job", width: "minmax(80px, 2fr)", value: (r) => r.a.JobID, cell: (r) => <JobLink namespace={r.a.Namespace} id={r.a.JobID} /> },
   { id: "group", head: "Group", width: "minmax(60px, 1fr)", wide: true, value: (r) => r.a.TaskGroup, cell: (r) => <span className="dim"><Name>{r.a.TaskGroup}</Name></span> },
   { id: "cpu", head: "CPU", width: "76px", right: true, wide: true, value: (r) => r.given.cpu, cell: (r) => megahertz(r.given.cpu) },
-  { id: "memory", head: "Memory", width: "72px", right: true, value: (r) => r.given.memory, cell: (r) => mebibytes(r.given.memory) },
+  { id: "memory", head: "Memory", width: "72px", right: true, wide: true, value: (r) => r.given.memory, cell: (r) => mebibytes(r.given.memory) },
   { id: "since", head: "Since", width: "72px", right: true, wide: true, value: (r) => r.a.CreateTime, cell: (r) => <span className="dim"><Time at={r.a.CreateTime} /></span> },
 ];
 
