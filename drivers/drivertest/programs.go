@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/internal/signals"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -118,7 +119,10 @@ func testIgnored(t *testing.T, s Subject) {
 	}
 	ignored := []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGTSTP, unix.SIGTTOU}
 	signal.Ignore(ignored...)
-	t.Cleanup(func() { signal.Reset(ignored...) })
+	t.Cleanup(func() {
+		signal.Reset(ignored...)
+		signals.Unignore() // what whoever started the tests let them ignore
+	})
 	d := s.New(t)
 	j := newJob(t, s, s.Script("grep SigIgn /proc/self/status"))
 	start(t, d, j)

@@ -30,8 +30,16 @@ var Usual = Limits{Request: 2 * time.Second, Commit: time.Second, Apply: 250 * t
 
 var limits atomic.Pointer[Limits]
 
-// Configure sets the limits of the process.
-func Configure(l Limits) { limits.Store(&l) }
+// Configure sets the limits of the process. What is slow by them is told at
+// once, whatever was told before.
+func Configure(l Limits) {
+	limits.Store(&l)
+	for _, w := range []*Watch{Request, Commit, Apply, Fsync, Evaluation} {
+		w.mu.Lock()
+		w.said = time.Time{}
+		w.mu.Unlock()
+	}
+}
 
 func current() *Limits {
 	if l := limits.Load(); l != nil {

@@ -7,16 +7,13 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
 // Unignore lets the processes that this one starts meet signals as if nobody had ever ignored them, while this one goes on to do nothing about them. Who
 // starts an agent by nohup, or from a script in the background, means the agent and not its tasks.
-func Unignore() { unignore() }
-
-var unignore = sync.OnceFunc(func() {
+func Unignore() {
 	text, err := os.ReadFile("/proc/thread-self/status")
 	if err != nil {
 		return
@@ -38,7 +35,7 @@ var unignore = sync.OnceFunc(func() {
 		// A handled signal has its default again in a program that is executed; an ignored one has not.
 		signal.Notify(make(chan os.Signal, 1), list...)
 	}
-})
+}
 
 // Parse reads "SIGHUP", "hup" or "1"; an empty name is the one that stands in fallback.
 func Parse(name, fallback string) (unix.Signal, error) {
