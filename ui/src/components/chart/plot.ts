@@ -25,12 +25,13 @@ const variable = (name: string, of: Element): string => {
   return colour;
 };
 
-/** At least a minute is shown: of one sample alone, the scale would be a day. */
+/** At least so many seconds are shown. */
 const LEAST = 60;
 
 /** The times that a chart spans. Before there is a sample, that is the last minute. */
-function spanOf(_u: uPlot, min: number | null, max: number | null): [number, number] {
-  const end = max ?? Date.now() / 1000;
+function spanOf(u: uPlot, min: number | null, max: number | null): [number, number] {
+  const times = u.data[0] ?? [];
+  const end = (times.length < 2 ? times[0] : max) ?? Date.now() / 1000; // of one sample, uPlot makes a day
   return [Math.min(min ?? end, end - LEAST), end];
 }
 
