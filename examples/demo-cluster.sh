@@ -105,7 +105,7 @@ show server members
 show node status
 
 here=$(cd "$(dirname "$0")" && pwd)
-show job run "$here/demo-cluster.nomad.hcl"
+show job run "$here/demo-cluster.hcl"
 id=$("$serai" job allocs -t '{{(index . 0).ID}}' demo-cluster)
 address=$("$serai" alloc status "$id" | awk '$1 == "*http" {print $3}')
 say "the service answers at $address; asked ten times a second"
