@@ -53,6 +53,7 @@ type Client struct {
 	hold     chan struct{} // closed when tasks may be started
 	synced   sync.Once
 	register chan struct{} // asks for a registration
+	probe    chan struct{} // asks for a heartbeat before it is due
 	resync   chan struct{} // asks for a full sync
 	seen     uint64        // index of the newest message of the stream; syncLoop's
 	collect  chan struct{} // asks for a pass of the collector
@@ -82,6 +83,8 @@ type lastNode struct {
 	mu        sync.Mutex
 	contact   time.Time
 	heard     time.Time // contact, or what an earlier agent knows
+	asked     time.Time // the first heartbeat since then that has no answer; zero when there was none
+	refused   bool      // one of those has failed
 	heartbeat time.Duration
 	first     chan struct{} // closed at the first contact
 }
@@ -92,7 +95,7 @@ func New(cfg Config) (*Client, error) {
 	cfg.defaults()
 	c := &Client{
 		cfg: cfg, logger: cfg.Logger.With("component", "client"), lastN: lastNode{first: make(chan struct{})},
-		hold: make(chan struct{}), register: make(chan struct{}, 1),
+		hold: make(chan struct{}), register: make(chan struct{}, 1), probe: make(chan struct{}, 1),
 		resync: make(chan struct{}, 1), collect: make(chan struct{}, 1),
 		allocs: map[string]*entry{}, static: cfg.Meta,
 	}

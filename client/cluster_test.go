@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"testing"
@@ -20,6 +21,8 @@ type cluster struct {
 	changed chan struct{} // closed at each change
 	refuse  error         // answers every call
 	asked   int           // registrations
+	beats   int           // heartbeats
+	ttl     time.Duration // how soon the next heartbeat is due; a second when zero
 }
 
 func newCluster() *cluster {
@@ -40,7 +43,7 @@ func (c *cluster) Register(_ context.Context, req *api.NodeRegisterRequest) (*ap
 	}
 	c.node = req.Node
 	c.bump()
-	return &api.NodeRegisterResponse{HeartbeatTTL: api.Duration(time.Second)}, nil
+	return &api.NodeRegisterResponse{HeartbeatTTL: api.Duration(cmp.Or(c.ttl, time.Second))}, nil
 }
 
 func (c *cluster) Heartbeat(context.Context, *api.NodeHeartbeatRequest) (*api.NodeRegisterResponse, error) {
@@ -52,7 +55,8 @@ func (c *cluster) Heartbeat(context.Context, *api.NodeHeartbeatRequest) (*api.No
 	if c.node == nil {
 		return nil, api.Errorf(api.ErrNotFound, "node not found")
 	}
-	return &api.NodeRegisterResponse{HeartbeatTTL: api.Duration(time.Second)}, nil
+	c.beats++
+	return &api.NodeRegisterResponse{HeartbeatTTL: api.Duration(cmp.Or(c.ttl, time.Second))}, nil
 }
 
 func (c *cluster) Sync(ctx context.Context, _ *api.NodeSyncRequest, receive func(*api.NodeSync) error) error {

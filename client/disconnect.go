@@ -17,6 +17,8 @@ const (
 	aloneEvery = time.Second
 	// keepContactEvery is how often that time is written down, for the next agent.
 	keepContactEvery = 5 * time.Second
+	// longestAnswer is how long servers within reach may take to answer.
+	longestAnswer = 2 * time.Second
 )
 
 // aloneLoop stops allocations whose group does not want to run for long on a
@@ -25,29 +27,68 @@ const (
 func (c *Client) aloneLoop(ctx context.Context) {
 	var kept time.Time
 	for pause(ctx, aloneEvery) {
+		limit := c.shortestAlone()
+		if limit == 0 {
+			continue
+		}
 		heard := c.heard()
-		if heard.Sub(kept) >= keepContactEvery && c.stopAlone(0) {
+		if heard.Sub(kept) >= keepContactEvery {
 			kept = heard
 			c.keepContact(heard)
 		}
-		c.stopAlone(time.Since(heard))
+		if alone := time.Since(heard); c.outOfReach(limit) {
+			c.stopAlone(alone)
+		} else if alone >= limit/3 {
+			poke(c.probe)
+		}
 	}
 }
 
-// stopAlone stops what must not run for that long without the servers. It says
-// whether there are such allocations at all.
-func (c *Client) stopAlone(alone time.Duration) (any bool) {
+// shortestAlone gives the shortest time that an allocation here may run without
+// the servers; 0 when all may for ever.
+func (c *Client) shortestAlone() time.Duration {
+	var shortest time.Duration
+	for _, e := range c.entries() {
+		if limit := e.StopAfter(); limit > 0 && !e.Over() && (shortest == 0 || limit < shortest) {
+			shortest = limit
+		}
+	}
+	return shortest
+}
+
+// stopAlone stops what must not run for that long without the servers.
+func (c *Client) stopAlone(alone time.Duration) {
 	for _, e := range c.entries() {
 		limit := e.StopAfter()
-		if limit <= 0 || e.Over() {
-			continue
-		}
-		any = true
-		if alone >= limit && e.StopAlone(alone) {
+		if limit > 0 && alone >= limit && !e.Over() && e.StopAlone(alone) {
 			c.logger.Warn("the servers are out of reach: an allocation is stopped", "alloc_id", e.ID(), "for", alone.Round(time.Second), "stop_on_client_after", limit)
 		}
 	}
-	return any
+}
+
+// outOfReach says whether the servers were asked since they were last heard, and
+// did not answer. That they were not heard means nothing before: the times between
+// heartbeats are the servers' choice, and can be longer than an allocation's limit.
+func (c *Client) outOfReach(limit time.Duration) bool {
+	c.lastN.mu.Lock()
+	defer c.lastN.mu.Unlock()
+	return c.lastN.refused || !c.lastN.asked.IsZero() && time.Since(c.lastN.asked) >= min(limit/3, longestAnswer)
+}
+
+// asking notes that the servers are sent a heartbeat.
+func (c *Client) asking() {
+	c.lastN.mu.Lock()
+	defer c.lastN.mu.Unlock()
+	if c.lastN.asked.IsZero() {
+		c.lastN.asked = time.Now()
+	}
+}
+
+// refused notes that a heartbeat has failed.
+func (c *Client) refused() {
+	c.lastN.mu.Lock()
+	defer c.lastN.mu.Unlock()
+	c.lastN.refused = true
 }
 
 // heard gives when the servers were last heard of, by this agent or one before it.

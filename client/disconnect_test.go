@@ -65,6 +65,24 @@ func TestOutOfReach(t *testing.T) {
 	s.await(t, "the event", func() bool { return strings.Contains(history(s.allocs[stays.ID]), api.TaskClientReconnected) })
 }
 
+// Servers that want to hear seldom are within reach all the same.
+func TestWithinReach(t *testing.T) {
+	s := newCluster()
+	s.ttl = time.Hour
+	a := dev(t, s)
+	alloc := disconnecting(api.DisconnectStrategy{StopOnClientAfter: api.Duration(3 * time.Second)})
+	s.put(alloc)
+	s.status(t, alloc.ID, api.AllocClientRunning)
+	eventually(t, "heartbeats", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.beats >= 3
+	})
+	if e, _ := a.lookup(alloc.ID); e.Over() {
+		t.Error("it was stopped")
+	}
+}
+
 // The time goes on while no agent is there, by the machine's own clock.
 func TestOutOfReachOverRestart(t *testing.T) {
 	s := newCluster()

@@ -233,7 +233,7 @@ func (c *Client) contacted(ttl time.Duration) {
 		close(c.lastN.first)
 	}
 	c.lastN.contact = time.Now()
-	c.lastN.heard = c.lastN.contact
+	c.lastN.heard, c.lastN.asked, c.lastN.refused = c.lastN.contact, time.Time{}, false
 	if ttl > 0 {
 		c.lastN.heartbeat = ttl
 	}

@@ -42,11 +42,13 @@ func (c *Client) registerLoop(ctx context.Context) {
 			return
 		case <-c.register:
 			registered = false
+		case <-c.probe:
 		case <-timer.C:
 		}
 		timer.Stop()
 		var ttl api.Duration
 		var err error
+		c.asking()
 		if registered {
 			ttl, err = c.beat(ctx)
 		} else {
@@ -65,6 +67,7 @@ func (c *Client) registerLoop(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		c.refused()
 		wait = retry.wait()
 		if registered && errors.Is(err, api.ErrNotFound) {
 			registered, wait = false, 0
