@@ -33,10 +33,18 @@ func (s *serverAgent) url(path string) string { return "http://" + s.http.Addres
 func startServers(t *testing.T, n int) []*serverAgent {
 	t.Helper()
 	var all []*serverAgent
-	var list []consensus.Server
 	for i := range n {
-		s := startServerAgent(t, fmt.Sprint("s", i+1))
-		all = append(all, s)
+		all = append(all, startServerAgent(t, fmt.Sprint("s", i+1)))
+	}
+	together(t, all)
+	return all
+}
+
+// together makes servers a cluster, and waits until they are ready.
+func together(t *testing.T, all []*serverAgent) {
+	t.Helper()
+	var list []consensus.Server
+	for _, s := range all {
 		id, err := serverID(s.cfg.Server.DataDir)
 		if err != nil {
 			t.Fatal(err)
@@ -55,7 +63,6 @@ func startServers(t *testing.T, n int) []*serverAgent {
 			t.Fatalf("%s is not ready", s.cfg.Name)
 		}
 	}
-	return all
 }
 
 const patience = 60 * time.Second

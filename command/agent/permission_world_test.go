@@ -3,32 +3,42 @@ package agent
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/command/agent/config"
+	"github.com/seraihq/serai/internal/pki"
+	"github.com/seraihq/serai/internal/tlsx"
 )
 
 const bootSecret = "b0075ec2-0000-4000-8000-000000000001"
 
-// world is a cluster with access control: a server, an agent with a client
-// alone, and in each of two namespaces something of every kind.
+// world is a cluster with access control, over TLS: three servers, an agent with
+// a client alone, and in each of two namespaces something of every kind.
 type world struct {
 	t       *testing.T
-	server  string // addresses of the APIs
+	server  string // addresses of the APIs: of the leader,
 	client  string
+	other   string            // and of a follower
 	secrets map[string]string // by the name of the shape
 	things  map[string]things // by namespace
 	node    string
 	token   string // accessor of a token
 	role    string
+	tls     *tls.Config  // of callers; nil: none
+	own     *http.Client // keeps its connections; nil: kept
+	agent   *Agent       // of the client
 }
 
 type things struct{ alloc, eval, deployment, scaling string }
@@ -37,10 +47,12 @@ type things struct{ alloc, eval, deployment, scaling string }
 // secrets are not held against each other.
 var callers atomic.Uint32
 
-func caller() *http.Client {
+func caller() *http.Client { return (&world{}).caller() }
+
+func (w *world) caller() *http.Client {
 	n := callers.Add(1)
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 7, byte(n>>8), byte(n))}}
-	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableCompression: true}}
+	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, TLSClientConfig: w.tls}}
 }
 
 // kept is a caller that keeps its connections.
@@ -55,8 +67,13 @@ func (w *world) do(from *http.Client, method, url, secret, body string) (status 
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if secret != "" {
+	if bearer, ok := strings.CutPrefix(secret, "Bearer "); ok {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	} else if secret != "" {
 		req.Header.Set("X-Nomad-Token", secret)
+	}
+	if from == kept && w.own != nil {
+		from = w.own
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
@@ -104,21 +121,45 @@ func mark(namespace string) string { return "mark-of-" + namespace }
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, secrets: map[string]string{}, things: map[string]things{}}
-	cfg := dev(t, "acl {\n enabled = true\n token_min_expiration_ttl = \"1ms\"\n}\n")
-	cfg.Client.Enabled = false
-	w.server, _ = run(t, cfg, nil)
+	ca := authority(t)
+	_, w.tls = tool(t, certificate(t, ca, pki.Request{Role: tlsx.RoleCLI, Region: "global"}))
+	w.tls.InsecureSkipVerify = true // the agents are looked at elsewhere
+	w.own = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true, TLSClientConfig: w.tls}}
+	t.Cleanup(w.own.CloseIdleConnections)
+	leader := w.startServers(ca)
 	if status, body := w.do(kept, "PUT", w.server+"/v1/acl/bootstrap", "", `{"BootstrapSecret":"`+bootSecret+`"}`); status != 200 {
 		t.Fatalf("bootstrap: %d %s", status, body)
 	}
-	leader := ""
-	w.must("GET", "/v1/status/leader", nil, &leader)
-	c := alone(t, "node", leader)
+	c := aloneTLS(t, "node", leader, certificate(t, ca, pki.Request{Role: tlsx.RoleClient, Region: "global", Node: "node"}))
 	c.ACL.Enabled, c.ACL.TokenTTL = true, 0
-	w.client, _ = run(t, c, nil)
+	w.client, w.agent = runTLS(t, c, nil)
+	w.client = "https://" + w.client
 	w.populate()
 	w.tokens()
 	t.Cleanup(w.clear)
 	return w
+}
+
+// startServers starts three servers, and gives the address for agents of the one
+// that leads.
+func (w *world) startServers(ca *pki.Authority) (leader string) {
+	t := w.t
+	var all []*serverAgent
+	for i := range 3 {
+		name := fmt.Sprint("s", i+1)
+		cfg := config.Default()
+		cfg.Name, cfg.DataDir, cfg.Ports, cfg.LogLevel = name, t.TempDir(), config.Ports{}, "WARN"
+		cfg.Server.Enabled, cfg.Server.BootstrapExpect = true, 3
+		more := "acl {\n enabled = true\n token_min_expiration_ttl = \"1ms\"\n}\n" + tlsBlock(certificate(t, ca, pki.Request{Role: tlsx.RoleServer, Region: "global", Node: name}))
+		if err := cfg.Parse("test.hcl", []byte(more)); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, startConfigured(t, cfg))
+	}
+	together(t, all)
+	first, followers := leaderAgent(t, all)
+	w.server, w.other = "https://"+first.http.Address().String(), "https://"+followers[0].http.Address().String()
+	return first.server.Address()
 }
 
 func (w *world) populate() {
@@ -211,42 +252,76 @@ func job(namespace string) map[string]any {
 
 // tokens makes the tokens of the shapes.
 func (w *world) tokens() {
+	w.secrets["management"] = bootSecret
 	for i := range shapes {
 		s := &shapes[i]
-		policy := fmt.Sprintf("shape-%d", i)
-		if s.rules != "" && !s.anonymous {
-			w.must("PUT", "/v1/acl/policy/"+policy, map[string]any{"Rules": s.rules}, nil)
+		policies := map[string]string{fmt.Sprintf("shape-%d", i): s.rules, fmt.Sprintf("shape-%d-second", i): s.second}
+		maps.DeleteFunc(policies, func(_, rules string) bool { return rules == "" })
+		if s.anonymous || s.name == "management" || s.name == "none" {
+			continue
 		}
-		switch {
-		case s.management:
-			w.secrets[s.name] = bootSecret
-		case s.name == "unknown":
-			w.secrets[s.name] = "00000000-dead-4bad-8bad-000000000000"
-		case s.name == "malformed":
-			w.secrets[s.name] = "not a \u00fcuid"
-		case s.rules == "" || s.anonymous:
-		default:
-			w.secrets[s.name] = w.makeToken(s, policy)
+		for name, rules := range policies {
+			w.must("PUT", "/v1/acl/policy/"+name, map[string]any{"Rules": rules}, nil)
 		}
+		w.secrets[s.name] = w.secretOf(s, slices.Sorted(maps.Keys(policies)))
 	}
 }
 
-func (w *world) makeToken(s *shape, policy string) string {
-	ask := map[string]any{"Name": s.name, "Type": "client", "Policies": []string{policy}}
-	if s.role {
-		var role api.ACLRole
-		w.must("PUT", "/v1/acl/role", map[string]any{"Name": "role-1", "Policies": []any{map[string]any{"Name": policy}}}, &role)
-		w.role = role.ID
+// secretOf makes a token, or what is none.
+func (w *world) secretOf(s *shape, policies []string) string {
+	switch s.how {
+	case unknown:
+		return "00000000-dead-4bad-8bad-000000000000"
+	case malformed:
+		return "not a \u00fcuid"
+	case unsigned:
+		return "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiIsIm5vbWFkX25hbWVzcGFjZSI6ImRlZmF1bHQifQ."
+	case accessor:
+		var t api.ACLTokenSecret
+		w.must("PUT", "/v1/acl/token", map[string]any{"Type": "management"}, &t)
+		return t.AccessorID
+	case oneTime:
+		var once api.OneTimeTokenResponse
+		w.must("PUT", "/v1/acl/token/onetime", nil, &once)
+		return once.OneTimeToken.OneTimeSecretID.Reveal()
+	case ofNode:
+		_, secret := w.agent.client.Identity()
+		return secret.Reveal()
+	}
+	secret := w.makeToken(s, policies)
+	if s.how == policyGone {
+		w.must("DELETE", "/v1/acl/policy/"+policies[0], nil, nil)
+	}
+	if s.how == byBearer {
+		return "Bearer " + secret
+	}
+	return secret
+}
+
+func (w *world) makeToken(s *shape, policies []string) string {
+	ask := map[string]any{"Name": s.name, "Type": "client", "Policies": policies}
+	var role api.ACLRole
+	if s.how == byRole || s.how == roleGone {
+		w.must("PUT", "/v1/acl/role", map[string]any{"Name": fmt.Sprint("role-", s.how), "Policies": []any{map[string]any{"Name": policies[0]}}}, &role)
 		ask["Policies"], ask["Roles"] = nil, []any{map[string]any{"ID": role.ID}}
 	}
-	if s.name == "expired" {
+	if s.management {
+		ask["Type"], ask["Policies"] = "management", nil
+	}
+	if s.how == expired {
 		ask["ExpirationTTL"] = "1ms"
 	}
 	var t api.ACLTokenSecret
 	w.must("PUT", "/v1/acl/token", ask, &t)
-	if s.name == "deleted" {
+	switch s.how {
+	case deleted:
 		w.must("DELETE", "/v1/acl/token/"+t.AccessorID, nil, nil)
-	} else {
+	case roleGone:
+		w.must("DELETE", "/v1/acl/role/"+role.ID, nil, nil)
+	case byRole:
+		w.role = role.ID
+	}
+	if !s.invalid {
 		w.token = t.AccessorID
 	}
 	return t.SecretID.Reveal()

@@ -259,11 +259,12 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	list := c.servers.order()
 	failed := errNoServers(list)
+	body := &passed{from: r.Body}
 	for _, server := range list {
 		try := r.Clone(r.Context())
 		try.URL.Scheme, try.URL.Host, try.Host = c.dialer.Scheme(), server, server
 		if r.Body != nil {
-			try.Body = io.NopCloser(r.Body) // a server that cannot be reached has not read it
+			try.Body = body.attempt() // a server that cannot be reached has not read it
 		}
 		resp, err := transport.RoundTrip(try)
 		if err == nil || r.Context().Err() != nil || !errors.Is(err, tlsx.ErrUnreached) {
