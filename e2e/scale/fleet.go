@@ -31,6 +31,7 @@ type fleet struct {
 	live    atomic.Int64 // allocations on nodes
 	peak    atomic.Int64 // the most there were
 	broken  atomic.Int64 // streams
+	moved   atomic.Int64 // whatever got on: jobs submitted, allocations received, stopped and reported
 }
 
 // job is what is known of a submitted job.
@@ -132,6 +133,7 @@ func (f *fleet) expect(list []wanted) {
 
 // took notes that a node has received an allocation of a job.
 func (f *fleet) took(jobID string) {
+	f.moved.Add(1)
 	live := f.live.Add(1)
 	for most := f.peak.Load(); live > most && !f.peak.CompareAndSwap(most, live); most = f.peak.Load() {
 	}
@@ -148,6 +150,7 @@ func (f *fleet) took(jobID string) {
 
 // lost notes that an allocation is to run no longer.
 func (f *fleet) lost(jobID string) {
+	f.moved.Add(1)
 	f.ended.Add(1)
 	f.live.Add(-1)
 	if j := f.job(jobID); j != nil {
@@ -193,6 +196,7 @@ func (f *fleet) submit(ctx context.Context, s *server, shape *shape, list []want
 		w := &list[i]
 		g.Go(func() error {
 			f.job(w.id).submitted = time.Now()
+			defer f.moved.Add(1)
 			return s.put(ctx, "PUT", "/v1/jobs", w.body(f.o, shape))
 		})
 	}
@@ -223,7 +227,7 @@ func await(ctx context.Context, check func() (bool, string)) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %s", ctx.Err(), left)
+			return fmt.Errorf("%w: %s", context.Cause(ctx), left)
 		case <-tick.C:
 		}
 	}

@@ -37,7 +37,7 @@ func measure(ctx context.Context, o *options, shape shape, s *server, f *fleet, 
 	s.settled(ctx)
 	out.LiveBase = s.liveHeap(ctx)
 	before, own, log := usageOf(s.PID()), ownCPU(), logSize(s.logDir())
-	ran, ended := f.running.Load(), f.ended.Load()
+	ran, stopped := f.running.Load(), f.ended.Load()
 	out.ServerBase = before.rss
 	<-s.profile(ctx, o.Profile, "heap-before.pprof", "/debug/pprof/heap")
 	cpu := s.profile(ctx, o.Profile, "cpu.pprof", fmt.Sprintf("/debug/pprof/profile?seconds=%d", max(2, o.Jobs*o.Count/20000)))
@@ -47,23 +47,26 @@ func measure(ctx context.Context, o *options, shape shape, s *server, f *fleet, 
 		f.loops.Go(func() { f.churn(churn) })
 	}
 
+	watched, ended := f.guard(ctx, s, list)
+	defer ended()
 	began := time.Now()
-	if err := f.submit(ctx, s, &shape, list); err != nil {
+	if err := f.submit(watched, s, &shape, list); err != nil {
 		return fmt.Errorf("submit: %w", err)
 	}
 	out.SecondsToSubmit = seconds(time.Since(began))
-	err := f.allPlaced(ctx, list)
+	err := f.allPlaced(watched, list)
 	f.latencies(list, began, out)
 	if err == nil {
-		err = await(ctx, func() (bool, string) {
+		err = await(watched, func() (bool, string) {
 			n := int(f.running.Load() - ran)
 			return n >= out.Allocations, fmt.Sprintf("%d of %d run", n, out.Allocations)
 		})
 	}
+	ended()
 	out.SecondsToRunning = seconds(time.Since(began))
 	after := usageOf(s.PID())
 	out.ServerCPU, out.ClientsCPU, out.ServerPeak = after.cpu-before.cpu, ownCPU()-own, after.peak
-	out.Preempted, out.BrokenStreams = f.ended.Load()-ended, f.broken.Load()
+	out.Preempted, out.BrokenStreams = f.ended.Load()-stopped, f.broken.Load()
 	out.Overcommitted = f.overcommitted()
 	if err != nil {
 		return err

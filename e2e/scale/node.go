@@ -29,6 +29,7 @@ type node struct {
 	mu      sync.Mutex
 	allocs  map[string]*held
 	pending []*held
+	sending int  // reports under way
 	used    room // by what runs or is being stopped
 	over    bool // it was more than the node has
 }
@@ -198,7 +199,7 @@ func (n *node) report(ctx context.Context) {
 		}
 		n.mu.Lock()
 		batch := n.pending
-		n.pending = nil
+		n.pending, n.sending = nil, len(n.pending)
 		for _, h := range batch {
 			if h.status == api.AllocClientComplete {
 				n.used.remove(h.room)
@@ -210,14 +211,18 @@ func (n *node) report(ctx context.Context) {
 			continue
 		}
 		err := n.server.UpdateAllocs(ctx, &api.AllocUpdateRequest{NodeID: n.def.ID, SecretID: n.def.SecretID, Allocs: say(batch)})
+		n.mu.Lock()
+		n.sending = 0
 		if err != nil {
-			n.mu.Lock()
 			n.pending = append(batch, n.pending...)
-			n.mu.Unlock()
+		}
+		n.mu.Unlock()
+		if err != nil {
 			pause(ctx, retryAfter)
 			poke(n.wake)
 			continue
 		}
+		n.fleet.moved.Add(int64(len(batch)))
 		for _, h := range batch {
 			if h.status == api.AllocClientRunning {
 				n.fleet.running.Add(1)
