@@ -153,7 +153,7 @@ func (m *devices) counts() {
 	for id, u := range want {
 		row, _ := m.fleet.Row(id)
 		got := m.fleet.Used(row)
-		if len(got.Device)+len(u.Device) > 0 && !maps.Equal(got.Device, u.Device) || !slices.Equal(got.Cores, u.Cores) {
+		if !slices.Equal(got.Device, u.Device) || !slices.Equal(got.Cores, u.Cores) {
 			m.Fatalf("node %s: the fleet has %v %v in use, the allocations %v %v", id, got.Device, got.Cores, u.Device, u.Cores)
 		}
 	}
@@ -173,11 +173,11 @@ func (m *devices) fitsNowhere(j *api.Job) {
 			if d.Name != "gpu" && d.Name != "v/gpu" && d.Name != "v/gpu/"+has.Name {
 				continue
 			}
-			add := fit.Usage{CPU: int64(r.CPU), Memory: int64(r.MemoryMB), Disk: 300, Allocs: 1, Device: map[string]int{}}
+			add := fit.Usage{CPU: int64(r.CPU), Memory: int64(r.MemoryMB), Disk: 300, Allocs: 1}
 			for _, i := range has.Instances {
 				key := fit.DeviceKey(has.Vendor, has.Type, has.Name, i.ID)
-				if i.Healthy && used.Device[key]+fit.Thousandths(d.Share) <= fit.WholeDevice && len(add.Device) < int(d.Count) {
-					add.Device[key] = fit.Thousandths(d.Share)
+				if i.Healthy && used.Device.Of(key)+fit.Thousandths(d.Share) <= fit.WholeDevice && len(add.Device) < int(d.Count) {
+					add.Device.Add(key, fit.Thousandths(d.Share))
 				}
 			}
 			if len(add.Device) == int(d.Count) {

@@ -2,6 +2,8 @@ package fit
 
 import (
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/seraihq/serai/api"
 )
@@ -23,15 +25,55 @@ func DeviceKey(vendor, kind, name, id string) string {
 	return vendor + "/" + kind + "/" + name + "/" + id
 }
 
-func (u *Usage) addDevices(d *api.AllocatedDeviceResource) {
-	if d == nil || len(d.DeviceIDs) == 0 {
+// Devices is how much of each of several device instances is in use, sorted by
+// key. A node has few of them, and their use is copied with every change.
+type Devices []DeviceUse
+
+// DeviceUse is how much of a device instance is in use.
+type DeviceUse struct {
+	Key  string // see DeviceKey
+	Used int    // thousandths, more than 0
+}
+
+func (d Devices) find(key string) (int, bool) {
+	return slices.BinarySearchFunc(d, key, func(x DeviceUse, key string) int { return strings.Compare(x.Key, key) })
+}
+
+// Of gives how much of an instance is in use, in thousandths.
+func (d Devices) Of(key string) int {
+	if i, ok := d.find(key); ok {
+		return d[i].Used
+	}
+	return 0
+}
+
+// Add notes that so many thousandths more of an instance are in use.
+func (d *Devices) Add(key string, thousandths int) {
+	i, ok := d.find(key)
+	if ok {
+		(*d)[i].Used += thousandths
 		return
 	}
-	if u.Device == nil {
-		u.Device = make(map[string]int, len(d.DeviceIDs))
+	*d = slices.Insert(*d, i, DeviceUse{key, thousandths})
+}
+
+// sub takes away what Add added.
+func (d *Devices) sub(key string, thousandths int) {
+	i, ok := d.find(key)
+	if !ok {
+		return
+	}
+	if (*d)[i].Used -= thousandths; (*d)[i].Used <= 0 {
+		*d = slices.Delete(*d, i, i+1)
+	}
+}
+
+func (u *Usage) addDevices(d *api.AllocatedDeviceResource) {
+	if d == nil {
+		return
 	}
 	for _, id := range d.DeviceIDs {
-		u.Device[DeviceKey(d.Vendor, d.Type, d.Name, id)] += Thousandths(d.Share)
+		u.Device.Add(DeviceKey(d.Vendor, d.Type, d.Name, id), Thousandths(d.Share))
 	}
 }
 
@@ -39,21 +81,42 @@ func devicesFree(n *api.Node, used, add *Usage) bool {
 	if n.NodeResources == nil {
 		return false
 	}
-	has := map[string]bool{}
-	for _, d := range n.NodeResources.Devices {
-		if d == nil {
-			continue
-		}
-		for _, i := range d.Instances {
-			if i != nil && i.Healthy {
-				has[DeviceKey(d.Vendor, d.Type, d.Name, i.ID)] = true
-			}
-		}
-	}
-	for k, n := range add.Device {
-		if !has[k] || n+used.Device[k] > WholeDevice {
+	for _, a := range add.Device {
+		if a.Used+used.Device.Of(a.Key) > WholeDevice || !hasDevice(n.NodeResources.Devices, a.Key) {
 			return false
 		}
 	}
 	return true
+}
+
+// hasDevice says whether an instance is there and healthy.
+func hasDevice(groups []*api.NodeDeviceResource, key string) bool {
+	for _, d := range groups {
+		if d == nil {
+			continue
+		}
+		id, ok := cutDevice(key, d)
+		if !ok {
+			continue
+		}
+		for _, i := range d.Instances {
+			if i != nil && i.Healthy && i.ID == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cutDevice gives the ID in the key of an instance of a group.
+func cutDevice(key string, d *api.NodeDeviceResource) (id string, ok bool) {
+	for _, part := range [...]string{d.Vendor, d.Type, d.Name} {
+		if key, ok = strings.CutPrefix(key, part); !ok {
+			return "", false
+		}
+		if key, ok = strings.CutPrefix(key, "/"); !ok {
+			return "", false
+		}
+	}
+	return key, true
 }

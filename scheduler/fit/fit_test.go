@@ -90,7 +90,7 @@ func TestCheck(t *testing.T) {
 			Networks: api.NodeReservedNetworkResources{ReservedHostPorts: "22"},
 		},
 	}
-	used := Usage{CPU: 100, Memory: 100, Disk: 100, Allocs: 1, Cores: []uint16{1}, Ports: []Port{{80, "10.0.0.1"}, {81, ""}}, Device: map[string]int{"v/gpu/x/0": 250}}
+	used := Usage{CPU: 100, Memory: 100, Disk: 100, Allocs: 1, Cores: []uint16{1}, Ports: []Port{{80, "10.0.0.1"}, {81, ""}}, Device: Devices{{"v/gpu/x/0", 250}}}
 	for _, c := range []struct {
 		add  Usage
 		want string
@@ -104,10 +104,10 @@ func TestCheck(t *testing.T) {
 		{Usage{Cores: []uint16{1}}, "cores"},
 		{Usage{Cores: []uint16{0, 0}}, "cores"}, // two tasks with the same core
 		{Usage{Cores: []uint16{2}}, "cores"},
-		{Usage{Device: map[string]int{"v/gpu/x/0": 750}}, ""},
-		{Usage{Device: map[string]int{"v/gpu/x/0": 751}}, "devices"}, // a quarter is in use
-		{Usage{Device: map[string]int{"v/gpu/x/1": 1}}, "devices"},   // not healthy
-		{Usage{Device: map[string]int{"v/gpu/x/2": 1}}, "devices"},   // unknown
+		{Usage{Device: Devices{{"v/gpu/x/0", 750}}}, ""},
+		{Usage{Device: Devices{{"v/gpu/x/0", 751}}}, "devices"}, // a quarter is in use
+		{Usage{Device: Devices{{"v/gpu/x/1", 1}}}, "devices"},   // not healthy
+		{Usage{Device: Devices{{"v/gpu/x/2", 1}}}, "devices"},   // unknown
 		{Usage{Ports: []Port{{80, "10.0.0.2"}}}, ""},
 		{Usage{Ports: []Port{{80, "10.0.0.1"}}}, "network: port 80 is in use"},
 		{Usage{Ports: []Port{{80, ""}}}, "network: port 80 is in use"},
@@ -131,7 +131,7 @@ func TestAddSub(t *testing.T) {
 		var sum Usage
 		var parts []Usage
 		for range rapid.IntRange(0, 8).Draw(t, "parts") {
-			u := Usage{CPU: int64(rapid.IntRange(0, 9).Draw(t, "cpu")), Allocs: 1, Device: map[string]int{rapid.SampledFrom([]string{"a", "b"}).Draw(t, "device"): 1}}
+			u := Usage{CPU: int64(rapid.IntRange(0, 9).Draw(t, "cpu")), Allocs: 1, Device: Devices{{rapid.SampledFrom([]string{"a", "b"}).Draw(t, "device"), 1}}}
 			for p := range rapid.SliceOfNDistinct(rapid.Uint16Range(1, 9), 0, 4, rapid.ID).Draw(t, "ports") {
 				u.Add(&Usage{Ports: []Port{{uint16(p + 1), rapid.SampledFrom([]string{"", "x"}).Draw(t, "ip")}}, Cores: []uint16{uint16(p)}})
 			}
@@ -189,7 +189,7 @@ func TestShares(t *testing.T) {
 	}
 	d := &api.AllocatedDeviceResource{Vendor: "v", Type: "gpu", Name: "x", DeviceIDs: []string{"0"}, Share: 0.3}
 	u := Of(&api.AllocatedResources{Tasks: map[string]*api.AllocatedTaskResources{"a": {Devices: []*api.AllocatedDeviceResource{d}}, "b": {Devices: []*api.AllocatedDeviceResource{d}}}})
-	if u.Device["v/gpu/x/0"] != 600 {
+	if u.Device.Of("v/gpu/x/0") != 600 {
 		t.Errorf("two tasks use %v", u.Device)
 	}
 }

@@ -14,8 +14,8 @@ type Usage struct {
 	Disk   int64 // MB
 	Allocs int   // number of allocations
 	Cores  []uint16
-	Ports  []Port         // sorted
-	Device map[string]int // thousandths in use of device instances, by DeviceKey
+	Ports  []Port  // sorted
+	Device Devices // in use
 }
 
 // Port is a port in use on a node. An empty IP stands for every address.
@@ -94,13 +94,7 @@ func (u *Usage) addPort(number int, ip string, ignore bool) {
 // Clone copies the usage, so that the copy may be changed.
 func (u *Usage) Clone() *Usage {
 	c := *u
-	c.Cores, c.Ports = slices.Clone(u.Cores), slices.Clone(u.Ports)
-	if u.Device != nil {
-		c.Device = make(map[string]int, len(u.Device))
-		for k, n := range u.Device {
-			c.Device[k] = n
-		}
-	}
+	c.Cores, c.Ports, c.Device = slices.Clone(u.Cores), slices.Clone(u.Ports), slices.Clone(u.Device)
 	return &c
 }
 
@@ -118,11 +112,8 @@ func (u *Usage) Add(o *Usage) {
 		i, _ := slices.BinarySearchFunc(u.Ports, p, comparePorts)
 		u.Ports = slices.Insert(u.Ports, i, p)
 	}
-	for k, n := range o.Device {
-		if u.Device == nil {
-			u.Device = map[string]int{}
-		}
-		u.Device[k] += n
+	for _, d := range o.Device {
+		u.Device.Add(d.Key, d.Used)
 	}
 }
 
@@ -142,10 +133,8 @@ func (u *Usage) Sub(o *Usage) {
 			u.Ports = slices.Delete(u.Ports, i, i+1)
 		}
 	}
-	for k, n := range o.Device {
-		if u.Device[k] -= n; u.Device[k] <= 0 {
-			delete(u.Device, k)
-		}
+	for _, d := range o.Device {
+		u.Device.sub(d.Key, d.Used)
 	}
 }
 
@@ -163,12 +152,9 @@ func Rest(old, now *Usage) Usage {
 			u.Ports = append(u.Ports, p)
 		}
 	}
-	for k, n := range old.Device {
-		if n > now.Device[k] {
-			if u.Device == nil {
-				u.Device = map[string]int{}
-			}
-			u.Device[k] = n - now.Device[k]
+	for _, d := range old.Device {
+		if more := d.Used - now.Device.Of(d.Key); more > 0 {
+			u.Device.Add(d.Key, more)
 		}
 	}
 	return u

@@ -49,18 +49,29 @@ func (f *Fleet) deviceNode(row int32) {
 		}
 		f.devices[row] = append(f.devices[row], g)
 	}
-	f.deviceUse(row)
+	for i := range f.devices[row] {
+		for k := range f.devices[row][i].keys {
+			f.deviceFree(row, i, k)
+		}
+	}
 }
 
-// deviceUse counts again what a row's devices have left.
-func (f *Fleet) deviceUse(row int32) {
-	used := f.used[row].Device
-	for i := range f.devices[row] {
-		g := &f.devices[row][i]
-		for k, key := range g.keys {
-			g.Free[k] = 0
-			if key != "" {
-				g.Free[k] = int16(max(fit.WholeDevice-used[key], 0))
+// deviceFree counts again what an instance has left.
+func (f *Fleet) deviceFree(row int32, group, instance int) {
+	g := &f.devices[row][group]
+	g.Free[instance] = 0
+	if key := g.keys[instance]; key != "" {
+		g.Free[instance] = int16(max(fit.WholeDevice-f.used[row].Device.Of(key), 0))
+	}
+}
+
+// deviceUse counts again what is left of the devices of a row whose use has
+// changed.
+func (f *Fleet) deviceUse(row int32, changed fit.Devices) {
+	for _, c := range changed {
+		for i := range f.devices[row] {
+			if k := slices.Index(f.devices[row][i].keys, c.Key); k >= 0 {
+				f.deviceFree(row, i, k)
 			}
 		}
 	}

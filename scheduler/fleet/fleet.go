@@ -248,7 +248,7 @@ func (f *Fleet) add(row int32, u *fit.Usage) {
 		f.hint(row)
 	}
 	if len(u.Device) > 0 {
-		f.deviceUse(row)
+		f.deviceUse(row, u.Device)
 	}
 	f.changed(row)
 }
@@ -259,7 +259,7 @@ func (f *Fleet) sub(row int32, u *fit.Usage) {
 		f.hint(row)
 	}
 	if len(u.Device) > 0 {
-		f.deviceUse(row)
+		f.deviceUse(row, u.Device)
 	}
 	f.changed(row)
 }

@@ -164,14 +164,14 @@ func (x *extra) grant(row int32, u *fit.Usage) ([]fit.Grant, *fit.Usage) {
 		return grants, u
 	}
 	chosen, _ := x.chooseDevices(row)
-	u.Device = make(map[string]int, len(chosen))
+	u.Device = make(fit.Devices, 0, len(chosen))
 	for i, c := range chosen {
 		of := &x.fleet.Devices(row)[c.Group]
 		d := of.Of
 		given := &api.AllocatedDeviceResource{Vendor: d.Vendor, Type: d.Type, Name: d.Name, Share: x.devices[i].Of.Share}
 		for _, k := range c.Instances {
 			given.DeviceIDs = append(given.DeviceIDs, d.Instances[k].ID)
-			u.Device[of.Key(k)] += x.asks[i].Each
+			u.Device.Add(of.Key(k), x.asks[i].Each)
 		}
 		g := to(x.devices[i].Task)
 		g.Devices = append(g.Devices, given)
