@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"syscall"
 	"time"
 )
 
@@ -13,7 +14,14 @@ const (
 	// memoryEvery is how often it is looked at how busy the heap is.
 	memoryEvery = 2 * time.Second
 	// quietLooks is how many looks in a row must find it quiet.
-	quietLooks = 2
+	quietLooks = 4
+	// quietCPU is how much processor's time a quiet agent may use between two
+	// looks. One that lacks processors allocates little as well, and mostly
+	// collects: fewer bytes to the next collection would be its end.
+	quietCPU = memoryEvery * 15 / 100
+	// wakeAfter is how soon after a collection the next one of a lean heap tells
+	// that it is quiet no longer.
+	wakeAfter = 10 * memoryEvery
 	// busyPercent and quietPercent are how much the heap may grow between two
 	// collections. Under load fewer collections are worth the memory, above all
 	// while the heap is small: it may grow by busyRoom then, up to mostPercent.
@@ -28,16 +36,18 @@ const (
 // does not need when it is quiet.
 type memory struct {
 	allocated uint64
+	cpu       time.Duration
 	quiet     int
 	lean      bool
 }
 
-// step looks at the bytes that were ever allocated and that are live, and gives
-// the percentage from now on. shrink says that memory is to be given back.
-func (m *memory) step(allocated, live uint64) (percent int, shrink bool) {
-	fresh := allocated - m.allocated
-	m.allocated = allocated
-	if fresh > max(live, 16<<20)/quietShare {
+// step looks at the processor's time that was ever used and the bytes that were
+// ever allocated and that are live, and gives the percentage from now on. shrink
+// says that memory is to be given back.
+func (m *memory) step(cpu time.Duration, allocated, live uint64) (percent int, shrink bool) {
+	fresh, used := allocated-m.allocated, cpu-m.cpu
+	m.allocated, m.cpu = allocated, cpu
+	if fresh > max(live, 16<<20)/quietShare || used > quietCPU {
 		m.quiet = 0
 	} else {
 		m.quiet++
@@ -83,14 +93,14 @@ func tendMemory(ctx context.Context) {
 		case <-collected:
 			before := last
 			last = time.Now()
-			if !m.lean || last.Sub(before) > memoryEvery {
+			if !m.lean || last.Sub(before) > wakeAfter {
 				continue
 			}
 			metrics.Read(samples)
 			percent = m.wake(samples[1].Value.Uint64())
 		case <-tick.C:
 			metrics.Read(samples)
-			percent, shrink = m.step(samples[0].Value.Uint64(), samples[1].Value.Uint64())
+			percent, shrink = m.step(usedCPU(), samples[0].Value.Uint64(), samples[1].Value.Uint64())
 		}
 		if percent != now {
 			debug.SetGCPercent(percent)
@@ -100,6 +110,13 @@ func tendMemory(ctx context.Context) {
 			debug.FreeOSMemory()
 		}
 	}
+}
+
+// usedCPU gives the processor's time that the process has used.
+func usedCPU() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // onCollection has c told of every collection until ctx ends: each finds an

@@ -4,34 +4,43 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"time"
 )
 
 func TestMemoryFollowsTheLoad(t *testing.T) {
 	const live = 100 << 20
 	m := &memory{}
-	allocated := uint64(0)
+	allocated, cpu := uint64(0), time.Duration(0)
 	for i, look := range []struct {
 		fresh   uint64
+		used    time.Duration
 		percent int
 		shrink  bool
 	}{
-		{50 << 20, 384, false}, // starting
-		{1 << 20, 384, false},
-		{1 << 20, quietPercent, true}, // quiet for the second time
-		{2 << 20, quietPercent, false},
-		{80 << 20, 384, false}, // busy at once
-		{1 << 20, 384, false},
-		{80 << 20, 384, false}, // the pause was too short
-		{0, 384, false},
-		{0, quietPercent, true},
+		{50 << 20, time.Second, 384, false}, // starting
+		{1 << 20, 0, 384, false},
+		{1 << 20, 0, 384, false},
+		{1 << 20, 0, 384, false},
+		{1 << 20, 0, quietPercent, true}, // quiet for long enough
+		{2 << 20, 0, quietPercent, false},
+		{80 << 20, 0, 384, false}, // busy at once
+		{1 << 20, 0, 384, false},
+		{1 << 20, 0, 384, false},
+		{1 << 20, 0, 384, false},
+		{1 << 20, quietCPU + 1, 384, false}, // it gets little done, and not for want of work
+		{0, 0, 384, false},
+		{0, 0, 384, false},
+		{0, 0, 384, false},
+		{0, quietCPU, quietPercent, true},
+		{0, quietCPU + 1, 384, false},
 	} {
-		allocated += look.fresh
-		if percent, shrink := m.step(allocated, live); percent != look.percent || shrink != look.shrink {
+		allocated, cpu = allocated+look.fresh, cpu+look.used
+		if percent, shrink := m.step(cpu, allocated, live); percent != look.percent || shrink != look.shrink {
 			t.Errorf("look %d: %d %%, shrink %v", i, percent, shrink)
 		}
 	}
 	for live, want := range map[uint64]int{0: mostPercent, 10 << 20: mostPercent, 128 << 20: 300, 10 << 30: busyPercent} {
-		if percent, _ := (&memory{}).step(1<<40, live); percent != want {
+		if percent, _ := (&memory{}).step(0, 1<<40, live); percent != want {
 			t.Errorf("%d bytes live: %d %%, want %d", live, percent, want)
 		}
 	}
@@ -39,7 +48,7 @@ func TestMemoryFollowsTheLoad(t *testing.T) {
 	if percent := m.wake(live); percent != 384 || m.lean {
 		t.Errorf("awake: %d %%, lean %v", percent, m.lean)
 	}
-	if percent, shrink := m.step(1<<20, live); percent != 384 || shrink {
+	if percent, shrink := m.step(0, 1<<20, live); percent != 384 || shrink {
 		t.Errorf("after that: %d %%, shrink %v", percent, shrink)
 	}
 }

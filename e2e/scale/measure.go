@@ -9,8 +9,8 @@ import (
 // The server has until mostSettle to give memory back, and is looked at as soon
 // as it gave back none for leastSettle.
 const (
-	leastSettle = 6 * time.Second
-	mostSettle  = 30 * time.Second
+	leastSettle = 12 * time.Second
+	mostSettle  = 40 * time.Second
 )
 
 // settled waits for that.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -39,6 +40,7 @@ func (f *fleet) guard(ctx context.Context, s *server, list []wanted) (context.Co
 func (f *fleet) stall(s *server, list []wanted) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+	dumped := s.goroutines(ctx, f.o)
 	var text []string
 	left := 0
 	for _, w := range list {
@@ -58,7 +60,7 @@ func (f *fleet) stall(s *server, list []wanted) string {
 		n.mu.Unlock()
 	}
 	text = append(text, fmt.Sprintf("%d jobs are not placed; of the reports of nodes %d wait and %d are under way; %d streams broke", left, waiting, sending, f.broken.Load()))
-	return strings.Join(append(text, s.goroutines(ctx, f.o)), "; ")
+	return strings.Join(append(text, dumped), "; ")
 }
 
 // describe tells what the server knows of a job that is not placed.
@@ -85,6 +87,10 @@ func (s *server) goroutines(ctx context.Context, o *options) string {
 	var own bytes.Buffer
 	err := pprof.Lookup("goroutine").WriteTo(&own, 1)
 	theirs, failed := s.fetch(ctx, "/debug/pprof/goroutine?debug=1")
+	if failed != nil { // it does not even answer
+		_, failed = s.Stop(syscall.SIGQUIT)
+		theirs = []byte(s.Log())
+	}
 	err = errors.Join(err, failed,
 		os.WriteFile(filepath.Join(dir, "scale-stall-server.txt"), theirs, 0o600),
 		os.WriteFile(filepath.Join(dir, "scale-stall-clients.txt"), own.Bytes(), 0o600))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -16,7 +17,8 @@ type hub struct {
 
 	mu      sync.Mutex
 	streams map[string]map[*stream]struct{} // by node
-	count   int                             // of streams
+
+	count atomic.Int64 // of streams
 }
 
 // Messages to one node keep a distance, so that what concerns it soon after
@@ -28,9 +30,7 @@ const (
 )
 
 func (h *hub) distance() time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return max(leastDistance, time.Duration(h.count)*streamDistance)
+	return max(leastDistance, time.Duration(h.count.Load())*streamDistance)
 }
 
 // stream is what a node's stream has to send.
@@ -56,14 +56,14 @@ func (h *hub) open(nodeID string) *stream {
 		h.streams[nodeID] = map[*stream]struct{}{}
 	}
 	h.streams[nodeID][s] = struct{}{}
-	h.count++
+	h.count.Add(1)
 	return s
 }
 
 func (h *hub) close(nodeID string, s *stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.count--
+	h.count.Add(-1)
 	delete(h.streams[nodeID], s)
 	if len(h.streams[nodeID]) == 0 {
 		delete(h.streams, nodeID)

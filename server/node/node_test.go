@@ -219,6 +219,36 @@ func TestUpdatesOfAllClientsShareEntries(t *testing.T) {
 	})
 }
 
+// TestUpdatesThatNobodyWaitsForAreDropped: clients say again what they had no
+// answer to, and the log must not get all of it.
+func TestUpdatesThatNobodyWaitsForAreDropped(t *testing.T) {
+	run(t, func(b *bench) {
+		b.register(1)
+		b.place(0, 3)
+		b.hold = make(chan struct{})
+		say := func(ctx context.Context, i int, status string) error {
+			return b.node.UpdateAllocs(ctx, &api.AllocUpdateRequest{NodeID: id(1), SecretID: "secret1", Allocs: []*api.Allocation{{ID: id(1000 + i), ClientStatus: status}}})
+		}
+		var wait sync.WaitGroup
+		for i := range 2 {
+			wait.Go(func() { _ = say(b.t.Context(), i, api.AllocClientRunning) })
+			synctest.Wait()
+		}
+		ctx, cancel := context.WithTimeout(b.t.Context(), time.Second)
+		defer cancel()
+		if err := say(ctx, 2, api.AllocClientRunning); !errors.Is(err, context.DeadlineExceeded) {
+			b.t.Errorf("an update without an answer: %v", err)
+		}
+		close(b.hold)
+		wait.Wait()
+		for i, want := range []string{api.AllocClientRunning, api.AllocClientRunning, api.AllocClientPending} {
+			if a, _ := b.store.View().Allocation(id(1000 + i)); a.ClientStatus != want {
+				b.t.Errorf("allocation %d is %s, want %s", i, a.ClientStatus, want)
+			}
+		}
+	})
+}
+
 func TestFailedAllocationsAreLookedAt(t *testing.T) {
 	run(t, func(b *bench) {
 		b.register(1)

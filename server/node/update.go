@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type updater struct {
 type pendingUpdate struct {
 	allocs []*api.Allocation
 	done   chan error
+	gone   bool // nobody waits for it any more; guarded by updater.mu
 }
 
 func newUpdater(store *state.Store, log Log) *updater {
@@ -47,6 +49,10 @@ func (u *updater) update(ctx context.Context, allocs []*api.Allocation) error {
 	case err := <-p.done:
 		return err
 	case <-ctx.Done():
+		// Its client says it again: what waits must not grow by that.
+		u.mu.Lock()
+		p.gone = true
+		u.mu.Unlock()
 		return ctx.Err()
 	}
 }
@@ -72,6 +78,7 @@ func (u *updater) run(ctx context.Context) error {
 func (u *updater) take() []*pendingUpdate {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.pending = slices.DeleteFunc(u.pending, func(p *pendingUpdate) bool { return p.gone })
 	n, total := 0, 0
 	for n < len(u.pending) && (n == 0 || total+len(u.pending[n].allocs) <= maxUpdates) {
 		total += len(u.pending[n].allocs)

@@ -44,7 +44,7 @@ type Server struct {
 
 // Open takes the address. Requests are answered from Run on.
 func Open(c Config) (*Server, error) {
-	l, err := net.Listen("tcp", c.Address)
+	l, err := (&net.ListenConfig{KeepAliveConfig: keepAlive}).Listen(context.Background(), "tcp", c.Address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s for %s: %w; is another agent running?", c.Address, c.For, err)
 	}
@@ -67,7 +67,7 @@ func Open(c Config) (*Server, error) {
 		s.http.Protocols.SetHTTP2(c.TLS != nil)
 		s.http.Protocols.SetUnencryptedHTTP2(c.TLS == nil)
 		s.http.HTTP2 = &http.HTTP2Config{
-			SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: writeTimeout,
+			WriteByteTimeout:          writeTimeout,
 			MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: connBuffer,
 		}
 	}
@@ -97,12 +97,15 @@ func (s *Server) Streams(proto string) net.Listener {
 	return out
 }
 
+// keepAlive has the kernel find connections whose other side is gone, within 35
+// seconds. Pings of HTTP/2 would do so too, but a server that lacks processors
+// for a while would find all of its connections dead, and have thousands of
+// clients connect again at once.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 4}
+
 // Of a connection of HTTP/2.
 const (
-	// pingAfter is how long it is quiet before it is tested, pingTimeout how long
-	// the answer may take, and writeTimeout how long the other side may not read.
-	pingAfter    = 15 * time.Second
-	pingTimeout  = 10 * time.Second
+	// writeTimeout is how long the other side may not read.
 	writeTimeout = 30 * time.Second
 	// streamBuffer and connBuffer are how much may be on its way to a handler.
 	streamBuffer = 256 << 10
