@@ -40,7 +40,6 @@ func (d *Driver) acquire(ctx context.Context, store images, p *plan) (*image.Ima
 	case ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
-	err = fmt.Errorf("image %s: %w", p.opts.Image, err)
 	if image.Recoverable(err) {
 		return nil, drivers.Recoverable(err)
 	}

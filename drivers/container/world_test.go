@@ -74,11 +74,11 @@ func (f *fakeStore) Acquire(_ context.Context, owner string, req image.Request, 
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, req)
 	if f.err != nil {
-		return nil, f.err
+		return nil, fmt.Errorf("image %s: %w", req.Ref, f.err)
 	}
 	img, ok := f.images[req.Ref]
 	if !ok {
-		return nil, image.ErrNotFound
+		return nil, fmt.Errorf("image %s: %w", req.Ref, image.ErrNotFound)
 	}
 	progress(image.Progress{Phase: image.PhasePull, Layers: len(img.Layers)})
 	f.owners[owner] = req.Ref

@@ -88,6 +88,9 @@ func (d *Driver) Tasks() (running, known int) {
 	return running + more, known + others
 }
 
+// Leave implements plugin.Leaver: the engine knows how its containers ended.
+func (d *Driver) Leave() error { return d.fallback.inner.Leave() }
+
 // tell tells listeners about a task.
 func (d *Driver) tell(t *drivers.TaskConfig, message string) { d.events.Tell(t, message) }
 

@@ -11,11 +11,13 @@ import (
 	"github.com/seraihq/serai/drivers"
 )
 
-// How long a host that nobody is connected to stays: without tasks, and with tasks that have ended and whose end nobody has asked for. With a
-// running task it stays for ever.
+// How long a host that nobody is connected to stays: without tasks that run, and, when its driver cannot write down how they ended, with tasks whose
+// end nobody has asked for. With a running task it stays for ever.
 const (
-	lingerIdle  = time.Minute
+	lingerIdle  = 8 * time.Second
 	lingerEnded = 24 * time.Hour
+	// lingerStart is for a host that nobody has connected to yet: its agent may be slow, and is missed by the lifeline when it is gone.
+	lingerStart = time.Minute
 	// lingerOrphan is for a host without tasks whose agent was killed: perhaps before it wrote down how to find the host again.
 	lingerOrphan = time.Second
 )
@@ -25,6 +27,12 @@ const (
 type Tasked interface {
 	// Tasks returns how many tasks run and how many are known altogether.
 	Tasks() (running, known int)
+}
+
+// Leaver is a driver that can be left with tasks that have ended: another process of it tells later how.
+type Leaver interface {
+	// Leave writes down how tasks ended, for the Recover of another process. After an error the process stays.
+	Leave() error
 }
 
 // linger watches the connections of a host and ends the process when it has been left for good.
@@ -49,7 +57,7 @@ func newLinger(d drivers.Driver) *linger {
 		return nil
 	}
 	l := &linger{driver: t, exit: func() { os.Exit(0) }, left: time.Now()}
-	l.timer = time.AfterFunc(lingerIdle, l.check)
+	l.timer = time.AfterFunc(lingerStart, l.check)
 	return l
 }
 
@@ -60,12 +68,27 @@ func (l *linger) check() {
 	if l.connections > 0 {
 		return
 	}
-	running, known := l.driver.Tasks() // no call begins or ends meanwhile
-	alone := time.Since(l.left)
-	if l.calls == 0 && running == 0 && (known == 0 && alone >= l.patience() || alone >= lingerEnded) {
+	if l.calls == 0 && l.done(time.Since(l.left)) { // no call begins or ends meanwhile
 		l.exit()
 	}
-	l.timer.Reset(lingerIdle)
+	l.timer.Reset(l.patience())
+}
+
+// done is whether nobody needs the host that has been alone for so long; l.mu is held.
+func (l *linger) done(alone time.Duration) bool {
+	running, known := l.driver.Tasks()
+	switch {
+	case running > 0:
+		return false
+	case known == 0:
+		return alone >= l.patience()
+	case alone >= lingerEnded:
+		return true
+	case alone < lingerIdle:
+		return false
+	}
+	leaver, can := l.driver.(Leaver)
+	return can && leaver.Leave() == nil
 }
 
 // patience is how long a host without tasks stays alone; l.mu is held.

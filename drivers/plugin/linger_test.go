@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,25 +20,37 @@ type tasked struct {
 
 func (t *tasked) Tasks() (running, known int) { return t.running, t.known }
 
+// leaving is one that can write down how its tasks ended.
+type leaving struct {
+	tasked
+	err error
+}
+
+func (l *leaving) Leave() error { return l.err }
+
 func TestLinger(t *testing.T) {
 	for name, c := range map[string]struct {
-		driver tasked
+		driver drivers.Driver
 		orphan bool
 		call   bool          // one does not end
 		want   time.Duration // 0: never within a month
 	}{
-		"no tasks":             {tasked{}, false, false, lingerIdle},
-		"ended task":           {tasked{known: 1}, false, false, lingerEnded},
-		"running":              {tasked{running: 1, known: 1}, false, false, 0},
-		"orphan, no tasks":     {tasked{}, true, false, lingerOrphan},
-		"orphan, ended task":   {tasked{known: 1}, true, false, lingerEnded},
-		"orphan, running":      {tasked{running: 1, known: 1}, true, false, 0},
-		"orphan, in the midst": {tasked{}, true, true, 0},
+		"no tasks":                         {&tasked{}, false, false, lingerIdle},
+		"ended task":                       {&tasked{known: 1}, false, false, lingerEnded},
+		"running":                          {&tasked{running: 1, known: 1}, false, false, 0},
+		"orphan, no tasks":                 {&tasked{}, true, false, lingerOrphan},
+		"orphan, ended task":               {&tasked{known: 1}, true, false, lingerEnded},
+		"orphan, running":                  {&tasked{running: 1, known: 1}, true, false, 0},
+		"ended task, written down":         {&leaving{tasked: tasked{known: 1}}, false, false, lingerIdle},
+		"orphan, ended task, written down": {&leaving{tasked: tasked{known: 1}}, true, false, lingerIdle},
+		"ended task, no space to write":    {&leaving{tasked{known: 1}, errors.New("full")}, false, false, lingerEnded},
+		"running beside others":            {&leaving{tasked: tasked{running: 1, known: 2}}, true, false, 0},
+		"orphan, in the midst":             {&tasked{}, true, true, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx := context.Background()
 			ends := make(chan time.Time, 1)
-			l := newLinger(&c.driver)
+			l := newLinger(c.driver)
 			l.exit = func() {
 				select {
 				case ends <- time.Now():

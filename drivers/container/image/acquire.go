@@ -85,11 +85,11 @@ func (s *Store) find(ctx context.Context, r *request, progress func(Progress)) (
 			return image, func() {}, err
 		}
 	}
-	stop := func() {}
+	stop := func(bool) {}
 	p, _, leave, err := s.images.do(ctx, r.key(), func(m *meter) { stop = report(m, progress) }, func(ctx context.Context, m *meter) (pulled, error) {
 		return s.pull(ctx, r, m)
 	})
-	stop()
+	stop(err == nil)
 	if err != nil {
 		return nil, leave, err
 	}
@@ -98,12 +98,12 @@ func (s *Store) find(ctx context.Context, r *request, progress func(Progress)) (
 	return &own, leave, nil
 }
 
-// report calls progress until the returned function is called.
-func report(m *meter, progress func(Progress)) (stop func()) {
+// report calls progress until the returned function is called with whether all is there.
+func report(m *meter, progress func(Progress)) (stop func(done bool)) {
 	if progress == nil {
-		return func() {}
+		return func(bool) {}
 	}
-	quit, done := make(chan struct{}), make(chan struct{})
+	quit, done := make(chan bool, 1), make(chan struct{})
 	go func() {
 		defer close(done)
 		tick := time.NewTicker(progressEvery)
@@ -116,15 +116,16 @@ func report(m *meter, progress func(Progress)) (stop func()) {
 			}
 			select {
 			case <-tick.C:
-			case <-quit:
-				now := m.progress()
-				now.Phase = PhaseDone
-				progress(now)
+			case all := <-quit:
+				if now := m.progress(); all {
+					now.Phase = PhaseDone
+					progress(now)
+				}
 				return
 			}
 		}
 	}()
-	return func() { close(quit); <-done }
+	return func(all bool) { quit <- all; <-done }
 }
 
 // named looks in the store for what the reference meant last, whole.

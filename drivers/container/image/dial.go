@@ -157,6 +157,15 @@ func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("registry %s redirects more than %d times: %w", g.registry, maxRedirects, ErrUnavailable)
 		}
 	}
+	resp, err := g.once(req)
+	if err == nil && resumable(req, resp) {
+		resp.Body = &resumedBody{ReadCloser: resp.Body, way: g, req: req, size: resp.ContentLength}
+	}
+	return resp, err
+}
+
+// once sends a request and gives its answer, which does not go on when its connection breaks.
+func (g *guarded) once(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(context.WithValue(req.Context(), registryKey{}, g.registry))
 	stalled := fmt.Errorf("nothing came from %s for %s: %w", req.URL.Host, g.options.ActivityTimeout, ErrStalled)
 	timer := time.AfterFunc(g.options.ActivityTimeout, func() { cancel(stalled) })

@@ -131,7 +131,7 @@ func fromLayout(files fileTree, index []byte, r *request, limits Limits) (*sourc
 	}
 	chosen := found[0]
 	if len(found) > 1 {
-		if chosen, err = r.platform.choose(found, r.name); err != nil {
+		if chosen, err = r.platform.choose(found); err != nil {
 			return nil, err
 		}
 	}

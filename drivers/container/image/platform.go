@@ -63,7 +63,7 @@ func (p platform) runs(have platform) bool {
 
 // choose picks the variant of an index for this platform. One of exactly the
 // asked variant wins, else the one of the fewest demands, else the first.
-func (p platform) choose(all []descriptor, ref string) (descriptor, error) {
+func (p platform) choose(all []descriptor) (descriptor, error) {
 	var found []descriptor
 	var others []string
 	for _, d := range all {
@@ -81,7 +81,7 @@ func (p platform) choose(all []descriptor, ref string) (descriptor, error) {
 		return all[0], nil // its configuration will tell
 	}
 	if len(found) == 0 {
-		return descriptor{}, p.missing(ref, others)
+		return descriptor{}, p.missing(others)
 	}
 	return slices.MinFunc(found, func(a, b descriptor) int { return p.distance(a) - p.distance(b) }), nil
 }
@@ -97,13 +97,13 @@ func (p platform) distance(d descriptor) int {
 }
 
 // missing says what there is instead.
-func (p platform) missing(ref string, others []string) error {
+func (p platform) missing(others []string) error {
 	const shown = 12
 	slices.Sort(others)
 	others = slices.Compact(others)
 	if len(others) > shown {
 		others = append(others[:shown], "…")
 	}
-	return fmt.Errorf("image %s is for %.300s, and %s is needed: use a tag that has it, or constrain the job to other nodes: %w",
-		ref, strings.Join(others, ", "), p, ErrPlatform)
+	return fmt.Errorf("it is for %.300s, and %s is needed: use a tag that has it, or constrain the job to other nodes: %w",
+		strings.Join(others, ", "), p, ErrPlatform)
 }

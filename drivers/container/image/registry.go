@@ -271,7 +271,7 @@ func registryError(err error) error {
 	if len(err.Error()) > maxErrorText {
 		err = shortError{err}
 	}
-	for _, known := range []error{context.Canceled, context.DeadlineExceeded, errAbandoned, ErrStalled, ErrTooLarge, ErrDenied, ErrCorrupt} {
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded, errAbandoned, ErrStalled, ErrTooLarge, ErrDenied, ErrCorrupt, ErrUnavailable} {
 		if errors.Is(err, known) {
 			return err
 		}

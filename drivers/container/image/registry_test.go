@@ -101,7 +101,7 @@ func TestEscapeRegistry(t *testing.T) {
 		"cut off": {blob(func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", fmt.Sprint(len(goodBytes)))
 			w.Write(goodBytes[:20])
-		}), ErrCorrupt},
+		}), ErrUnavailable},
 		"more than told": {blob(func(w http.ResponseWriter) {
 			w.(http.Flusher).Flush()
 			w.Write(append(goodBytes[:len(goodBytes):len(goodBytes)], 1))

@@ -49,7 +49,7 @@ func resolve(ctx context.Context, from blobs, ref string, raw []byte, want platf
 		if m.Manifests == nil {
 			return fromManifest(ctx, from, ref, digestOf(raw), m, want, limits)
 		}
-		chosen, err := want.choose(m.Manifests, ref)
+		chosen, err := want.choose(m.Manifests)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +115,7 @@ func (s *source) read(raw []byte, want platform, limits Limits) ([]digest, error
 		s.platform = want // made by hand, from nothing: it is what it is
 	}
 	if !want.runs(s.platform) {
-		return nil, want.missing(s.ref, []string{s.platform.String()})
+		return nil, want.missing([]string{s.platform.String()})
 	}
 	return ids, nil
 }

@@ -465,7 +465,7 @@ func FuzzParseManifest(f *testing.F) {
 	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"digest":"x","platform":{"os":"linux","architecture":"amd64"}}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if m, err := parseManifest(b); err == nil && m.Manifests != nil {
-			_, _ = platform{OS: "linux", Architecture: "amd64"}.choose(m.Manifests, "x")
+			_, _ = platform{OS: "linux", Architecture: "amd64"}.choose(m.Manifests)
 		}
 	})
 }

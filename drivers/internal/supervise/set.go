@@ -99,7 +99,7 @@ func (s *Set) Recover(ctx context.Context, h *drivers.TaskHandle) error {
 	if _, there := s.tasks.Lookup(h.Config.ID); there {
 		return nil
 	}
-	t := &Task{ID: h.Config.ID, Name: h.Config.Name, Config: h.Config, done: make(chan struct{})}
+	t := &Task{ID: h.Config.ID, Name: h.Config.Name, Config: h.Config, done: make(chan struct{}), recovered: true}
 	if h.Version != handleVersion {
 		return fmt.Errorf("task %s: its handle has version %d, and this driver knows %d: %w", t.ID, h.Version, handleVersion, drivers.ErrTaskNotFound)
 	}
@@ -128,9 +128,14 @@ func (s *Set) Recover(ctx context.Context, h *drivers.TaskHandle) error {
 	ctx, cancel := context.WithTimeout(ctx, killPatience)
 	defer cancel()
 	killErr := t.State.Group.Kill(ctx)
-	if s.tasks.Add(t.ID, t) {
-		t.end(process.Exit{}, killErr)
+	if !s.tasks.Add(t.ID, t) {
+		return nil
 	}
+	if e, known := t.returned(); known {
+		t.finish(e.result(), e.Completed)
+		return nil
+	}
+	t.end(process.Exit{}, killErr)
 	return nil
 }
 
@@ -215,6 +220,9 @@ func (s *Set) Destroy(ctx context.Context, id string, force bool) error {
 	}
 	failpoint.Kill("supervise:removed")
 	t.releaseOutputs()
+	if t.recovered {
+		t.forgetEnded()
+	}
 	s.tasks.Delete(id)
 	return nil
 }

@@ -43,6 +43,8 @@ type Task struct {
 
 	process *process.Process
 	done    chan struct{}
+	// recovered: another process of the driver has started it.
+	recovered bool
 	// outputs are the task's pipes, held open so that what it wrote last stays in them until it is destroyed, even when the task and the
 	// agent that reads them end at the same time.
 	outputs []*os.File
@@ -109,8 +111,13 @@ func (t *Task) end(exit process.Exit, err error) {
 	if r.Err == nil {
 		r.Err = err
 	}
+	t.finish(r, time.Now())
+}
+
+// finish keeps how the task ended, and tells those who wait.
+func (t *Task) finish(r drivers.ExitResult, at time.Time) {
 	t.mu.Lock()
-	t.result, t.completed = r, time.Now()
+	t.result, t.completed = r, at
 	t.mu.Unlock()
 	close(t.done)
 }

@@ -2,6 +2,8 @@
 package tasktable
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/seraihq/serai/drivers"
@@ -61,4 +63,11 @@ func (t *Table[T]) Count(so func(T) bool) (some, all int) {
 		}
 	}
 	return some, len(t.tasks)
+}
+
+// All returns the tasks, in no order.
+func (t *Table[T]) All() []T {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Collect(maps.Values(t.tasks))
 }
