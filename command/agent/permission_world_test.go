@@ -10,6 +10,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -122,15 +124,10 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, secrets: map[string]string{}, things: map[string]things{}}
 	ca := authority(t)
-	_, w.tls = tool(t, certificate(t, ca, pki.Request{Role: tlsx.RoleCLI, Region: "global"}))
-	w.tls.InsecureSkipVerify = true // the agents are looked at elsewhere
-	w.own = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true, TLSClientConfig: w.tls}}
-	t.Cleanup(w.own.CloseIdleConnections)
-	leader := w.startServers(ca)
-	if status, body := w.do(kept, "PUT", w.server+"/v1/acl/bootstrap", "", `{"BootstrapSecret":"`+bootSecret+`"}`); status != 200 {
-		t.Fatalf("bootstrap: %d %s", status, body)
-	}
-	c := aloneTLS(t, "node", leader, certificate(t, ca, pki.Request{Role: tlsx.RoleClient, Region: "global", Node: "node"}))
+	w.secured(ca)
+	leader, _ := leaderAgent(t, w.startServers(ca))
+	w.bootstrap()
+	c := aloneTLS(t, "node", leader.server.Address(), certificate(t, ca, pki.Request{Role: tlsx.RoleClient, Region: "global", Node: "node"}))
 	c.ACL.Enabled, c.ACL.TokenTTL = true, 0
 	w.client, w.agent = runTLS(t, c, nil)
 	w.client = "https://" + w.client
@@ -140,17 +137,40 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// startServers starts three servers, and gives the address for agents of the one
-// that leads.
-func (w *world) startServers(ca *pki.Authority) (leader string) {
+// secured lets the test call with a certificate of the command line.
+func (w *world) secured(ca *pki.Authority) {
+	_, w.tls = tool(w.t, certificate(w.t, ca, pki.Request{Role: tlsx.RoleCLI, Region: "global"}))
+	w.tls.InsecureSkipVerify = true // the agents are looked at elsewhere
+	w.own = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true, TLSClientConfig: w.tls}}
+	w.t.Cleanup(w.own.CloseIdleConnections)
+}
+
+// bootstrap makes the first token.
+func (w *world) bootstrap() {
+	w.t.Helper()
+	if status, body := w.do(kept, "PUT", w.server+"/v1/acl/bootstrap", "", `{"BootstrapSecret":"`+bootSecret+`"}`); status != 200 {
+		w.t.Fatalf("bootstrap: %d %s", status, body)
+	}
+}
+
+// startServers starts three servers.
+func (w *world) startServers(ca *pki.Authority) (all []*serverAgent) {
 	t := w.t
-	var all []*serverAgent
+	key, err := pki.KeyPEM(ca.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range 3 {
 		name := fmt.Sprint("s", i+1)
 		cfg := config.Default()
 		cfg.Name, cfg.DataDir, cfg.Ports, cfg.LogLevel = name, t.TempDir(), config.Ports{}, "WARN"
 		cfg.Server.Enabled, cfg.Server.BootstrapExpect = true, 3
+		keyFile := filepath.Join(t.TempDir(), "ca-key.pem")
+		if err := os.WriteFile(keyFile, key, 0o600); err != nil {
+			t.Fatal(err)
+		}
 		more := "acl {\n enabled = true\n token_min_expiration_ttl = \"1ms\"\n}\n" + tlsBlock(certificate(t, ca, pki.Request{Role: tlsx.RoleServer, Region: "global", Node: name}))
+		more = strings.Replace(more, "tls {\n", "tls {\n ca_key_file = \""+keyFile+"\"\n", 1)
 		if err := cfg.Parse("test.hcl", []byte(more)); err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +179,7 @@ func (w *world) startServers(ca *pki.Authority) (leader string) {
 	together(t, all)
 	first, followers := leaderAgent(t, all)
 	w.server, w.other = "https://"+first.http.Address().String(), "https://"+followers[0].http.Address().String()
-	return first.server.Address()
+	return all
 }
 
 func (w *world) populate() {

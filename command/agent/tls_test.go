@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +18,6 @@ import (
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/command/agent/config"
 	"github.com/seraihq/serai/internal/pki"
-	"github.com/seraihq/serai/internal/rpc"
 	"github.com/seraihq/serai/internal/tlsx"
 )
 
@@ -223,83 +221,6 @@ func TestAgentsOverTLS(t *testing.T) {
 	}
 	if _, err := stream.Body.Read(make([]byte, 1)); err != nil {
 		t.Errorf("the reload dropped a stream: %v", err)
-	}
-}
-
-// Every call between agents is made with every kind of certificate.
-func TestCallsByRole(t *testing.T) {
-	ca, other, stranger := authority(t), authority(t), authority(t)
-	cfg := serverTLS(t, certificate(t, ca, pki.Request{Role: tlsx.RoleServer, Region: "global"}, other.Cert))
-	_, running := runTLS(t, cfg, nil)
-	address := running.rpc.Address().String()
-	const day = 24 * time.Hour
-	for name, c := range map[string]struct {
-		by      *pki.Authority
-		request pki.Request
-		role    tlsx.Role // empty: refused at the handshake
-	}{
-		"server.global":               {ca, pki.Request{Role: tlsx.RoleServer, Region: "global"}, tlsx.RoleServer},
-		"client.global":               {ca, pki.Request{Role: tlsx.RoleClient, Region: "global"}, tlsx.RoleClient},
-		"cli.global":                  {ca, pki.Request{Role: tlsx.RoleCLI, Region: "global"}, ""},
-		"server.other":                {ca, pki.Request{Role: tlsx.RoleServer, Region: "other"}, ""},
-		"client.other":                {ca, pki.Request{Role: tlsx.RoleClient, Region: "other"}, ""},
-		"right name, wrong authority": {stranger, pki.Request{Role: tlsx.RoleServer, Region: "global"}, ""},
-		"expired":                     {ca, pki.Request{Role: tlsx.RoleServer, Region: "global", From: time.Now().Add(-2 * day), Life: day}, ""},
-		"not yet valid":               {ca, pki.Request{Role: tlsx.RoleServer, Region: "global", From: time.Now().Add(day), Life: day}, ""},
-		"none":                        {nil, pki.Request{}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			config := &tls.Config{InsecureSkipVerify: true}
-			if c.by != nil {
-				f := certificate(t, c.by, c.request)
-				cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
-				if err != nil {
-					t.Fatal(err)
-				}
-				config.Certificates = []tls.Certificate{cert}
-			}
-			tr := &http.Transport{TLSClientConfig: config}
-			defer tr.CloseIdleConnections()
-			send := func(method, path string) (int, error) {
-				r, err := http.NewRequest(method, "https://"+address+path, strings.NewReader("x"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				r.Header.Set("Content-Type", "application/vnd.serai.v1")
-				resp, err := tr.RoundTrip(r)
-				if err != nil {
-					return 0, err
-				}
-				return resp.StatusCode, resp.Body.Close()
-			}
-			for _, path := range append(rpc.Calls(), rpc.Prefix+"server/anything") {
-				status, err := send(http.MethodPost, path)
-				switch allowed := slices.Contains(rpc.Roles(path), c.role); {
-				case c.role == "" && err == nil:
-					t.Errorf("%s is answered with %d", path, status)
-				case c.role != "" && (err != nil || (status == http.StatusForbidden) == allowed):
-					t.Errorf("%s: %d, %v", path, status, err)
-				}
-			}
-			// People's requests, passed on by agents.
-			if status, err := send(http.MethodGet, "/v1/nodes"); (status == http.StatusOK) != (c.role != "") {
-				t.Errorf("a request of the API: %d, %v", status, err)
-			}
-			config = config.Clone()
-			config.NextProtos = []string{tlsx.ProtoRaft}
-			raft, err := tls.Dial("tcp", address, config)
-			if err != nil || c.role == tlsx.RoleServer {
-				return
-			}
-			defer raft.Close()
-			_ = raft.SetDeadline(time.Now().Add(20 * time.Second))
-			if _, err = raft.Read(make([]byte, 1)); err == nil {
-				t.Error("raft answers")
-			}
-			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
-				t.Error("raft keeps the connection")
-			}
-		})
 	}
 }
 

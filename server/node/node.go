@@ -89,7 +89,7 @@ func (s *Service) Register(ctx context.Context, req *api.NodeRegisterRequest) (*
 		return s.passRegister(ctx, peer, req)
 	}
 	switch {
-	case n == nil || len(n.ID) != 36:
+	case n == nil || !nodeID.MatchString(n.ID):
 		return nil, api.Errorf(api.ErrInvalid, "register node: the node's ID must be a UUID")
 	case n.SecretID == "":
 		return nil, api.Errorf(api.ErrInvalid, "register node %s: no secret given", n.ID)
@@ -148,10 +148,22 @@ func named(ctx context.Context, name string) bool {
 	return !ok || p.Node == "" || p.Node == name || role == tlsx.RoleServer
 }
 
+// itself refuses a call for a node whose certificate is that of another: a secret
+// alone is not enough where agents have names.
+func (s *Service) itself(ctx context.Context, what, nodeID string) error {
+	if n, ok := s.Store.View().Node(nodeID); ok && !named(ctx, n.Name) {
+		return api.Errorf(api.ErrDenied, "Permission denied: %s of node %s: it is called %q, and the certificate of who asks is for another agent", what, n.ID, n.Name)
+	}
+	return nil
+}
+
 // Heartbeat notes that a node lives, and takes over its status where it has
 // changed.
 func (s *Service) Heartbeat(ctx context.Context, req *api.NodeHeartbeatRequest) (*api.NodeRegisterResponse, error) {
 	if err := s.await(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.itself(ctx, "heartbeat", req.NodeID); err != nil {
 		return nil, err
 	}
 	if peer, err := s.leader(ctx); err != nil {
@@ -205,6 +217,9 @@ func (s *Service) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(
 	if err := s.caughtUp(ctx, req); err != nil {
 		return err
 	}
+	if err := s.itself(ctx, "what runs", req.NodeID); err != nil {
+		return err
+	}
 	if _, err := known(s.Store.View(), req.NodeID, req.SecretID); err != nil {
 		return err
 	}
@@ -250,6 +265,9 @@ var clientStatuses = []string{api.AllocClientPending, api.AllocClientRunning, ap
 // when that is durable.
 func (s *Service) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error {
 	if err := s.await(ctx); err != nil {
+		return err
+	}
+	if err := s.itself(ctx, "update", req.NodeID); err != nil {
 		return err
 	}
 	if peer, err := s.leader(ctx); err != nil {

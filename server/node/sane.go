@@ -21,6 +21,10 @@ const (
 // poolName is what the names of node pools look like: a node may make a new one.
 var poolName = pattern.New(`^[a-zA-Z0-9-_]{1,128}$`)
 
+// nodeID is what the IDs of nodes look like. They stand in paths, in the names of
+// hosts and in tokens.
+var nodeID = pattern.New(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
 // own gives a node with what the servers alone say of it left out: drains are
 // theirs, and so is its class. The caller's may be in use there.
 func own(n *api.Node) *api.Node {

@@ -13,6 +13,9 @@ func (s *Service) ResolveToken(ctx context.Context, req *api.TokenResolveRequest
 	if err := s.await(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.itself(ctx, "tokens", req.NodeID); err != nil {
+		return nil, err
+	}
 	view := s.Store.View()
 	if _, err := known(view, req.NodeID, req.SecretID); err != nil {
 		return nil, err
