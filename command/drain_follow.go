@@ -24,6 +24,7 @@ type drainFollower struct {
 	allocs []*api.Allocation // that count: what was over before is left out
 	seen   map[string]string // allocation → state last shown
 	old    map[string]bool   // allocations that were over when the watching began
+	ended  bool              // the drain has, and the allocations were asked for since
 }
 
 // followDrain follows a drain until it has ended and nothing that it moves is left.
@@ -60,7 +61,12 @@ func (f *drainFollower) run(ctx context.Context, nodeID string) error {
 	lists := watch(watching, &wg, f.s, api.NodeAllocations, req, am.Index)
 	ticker := time.NewTicker(redrawInterval)
 	defer ticker.Stop()
-	for !f.over() {
+	for {
+		if over, err := f.over(ctx, req); err != nil {
+			return err
+		} else if over {
+			break
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -83,12 +89,22 @@ func (f *drainFollower) run(ctx context.Context, nodeID string) error {
 	return f.outcome()
 }
 
-// over says whether the drain has ended and what it has stopped is gone.
-func (f *drainFollower) over() bool {
+// over says whether the drain has ended and what it has stopped is gone. The node
+// and its allocations come on their own ways: at the end the allocations are asked
+// for once more, or the news of the last ones could be missed.
+func (f *drainFollower) over(ctx context.Context, req api.IDRequest) (bool, error) {
 	if f.node.DrainStrategy != nil {
-		return false
+		return false, nil
 	}
-	return !slices.ContainsFunc(f.allocs, func(a *api.Allocation) bool { return a.ServerTerminal() && !a.ClientTerminal() })
+	if !f.ended {
+		allocs, _, err := api.Call(ctx, f.s.client, api.NodeAllocations, &req)
+		if err != nil {
+			return false, err
+		}
+		f.ended = true
+		f.show(allocs)
+	}
+	return !slices.ContainsFunc(f.allocs, func(a *api.Allocation) bool { return a.ServerTerminal() && !a.ClientTerminal() }), nil
 }
 
 // outcome tells how the drain has ended.
