@@ -114,6 +114,7 @@ const (
 	SuggestPreemption = "preemption"
 	SuggestPriority   = "priority"
 	SuggestPort       = "port"
+	SuggestAllAtOnce  = "all-at-once"
 	SuggestStop       = "stop"
 	SuggestNode       = "node"
 	SuggestAddNode    = "add-node"

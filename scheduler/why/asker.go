@@ -29,10 +29,11 @@ type Input struct {
 // asker is the work on one answer.
 type asker struct {
 	Input
-	job  *api.Job
-	runs int // that are left
-	used int
-	ids  int
+	job   *api.Job
+	loose *result // the job without its all_at_once, where that keeps something from running; nil else
+	runs  int     // that are left
+	used  int
+	ids   int
 }
 
 func newAsker(in Input, job *api.Job) *asker {

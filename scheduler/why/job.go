@@ -55,19 +55,32 @@ func (q *asker) groups(out *api.JobWhy, st *standing) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		q.Fleet.Drop(r.plan.Hold)
-		r.plan.Hold = nil
-	}()
+	base := r
+	if q.kept(r) {
+		q.drop(r)
+		if q.loose, err = q.schedule(edit{job: withoutGangs(q.job)}, true); err != nil {
+			return nil, err
+		}
+		base = q.loose
+	}
+	defer q.drop(base)
 	for _, g := range q.job.TaskGroups {
-		out.Groups = append(out.Groups, q.group(g, r, st))
+		out.Groups = append(out.Groups, q.group(g, r, base, st))
 	}
 	return r, nil
 }
 
-func (q *asker) group(g *api.TaskGroup, r *result, st *standing) *api.GroupWhy {
+// drop frees the room that a result holds.
+func (q *asker) drop(r *result) {
+	q.Fleet.Drop(r.plan.Hold)
+	r.plan.Hold = nil
+}
+
+// group looks at one group. r is what becomes of the job, base the placements
+// after which one more is looked for: those of r, but for a job with gangs.
+func (q *asker) group(g *api.TaskGroup, r, base *result, st *standing) *api.GroupWhy {
 	out := &api.GroupWhy{Name: g.Name, Wanted: g.Count, Unplaced: r.short[g.Name]}
-	s := q.selection(g, r.plan, nil)
+	s := q.selection(g, base.plan, nil)
 	defer s.tx.Rollback()
 	var there map[string]bool
 	if q.perNode() {

@@ -52,6 +52,9 @@ func randomJob(r *rand.Rand) spec {
 	if s["type"] != "system" {
 		s["constraint"] = pick("", "", "${attr.kernel.name} = linux", "- distinct_hosts", "${attr.rack} distinct_property", "${attr.kernel.name} = linux;${attr.rack} != a")
 	}
+	if s["type"] != "system" && r.IntN(6) == 0 {
+		s["gang"] = "yes"
+	}
 	if s["constraint"] == "" {
 		delete(s, "constraint")
 	}
@@ -151,7 +154,7 @@ func TestSuggestionsWork(t *testing.T) {
 	}
 	for _, kind := range []string{
 		api.SuggestConstraint, api.SuggestDatacenter, api.SuggestResources, api.SuggestCount, api.SuggestPreemption,
-		api.SuggestPriority, api.SuggestPort, api.SuggestStop, api.SuggestNode, api.SuggestAddNode,
+		api.SuggestPriority, api.SuggestPort, api.SuggestAllAtOnce, api.SuggestStop, api.SuggestNode, api.SuggestAddNode,
 	} {
 		if kinds[kind] == 0 {
 			t.Errorf("no suggestion was of the kind %q: %v", kind, kinds)
@@ -188,6 +191,8 @@ func follow(t *testing.T, w *sim.World, j *api.Job, s *api.PlacementSuggestion) 
 		c.Datacenters = append(c.Datacenters, s.To)
 	case api.SuggestNodePool:
 		c.NodePool = s.To
+	case api.SuggestAllAtOnce:
+		g.AllAtOnce = false
 	case api.SuggestCount:
 		g.Count = to
 	case api.SuggestResources:

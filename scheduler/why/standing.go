@@ -170,7 +170,7 @@ func (st *standing) says(g *api.GroupWhy, t *tally, r *result) []string {
 	case n > 0 && st.q.perNode():
 		add(true, "%s no room for an allocation: %s.", has(n, "node"), cause(g.Funnel))
 	case n > 0:
-		add(true, "%d of %s no node: %s.", n, find(g.Wanted, "allocation"), cause(g.Funnel))
+		add(true, "%d of %s no node: %s.", n, find(g.Wanted, "allocation"), st.q.cause(g))
 	}
 	out = append(out, st.held(g)...)
 	add(len(t.later) > 0, "%s failed and %s placed anew at %s.", plural(len(t.later), "allocation"), isAre(len(t.later)), t.until.UTC().Format(time.RFC3339))

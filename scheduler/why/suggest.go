@@ -33,9 +33,13 @@ type search struct {
 // could not. Where no change places all, those are told that place some.
 func (q *asker) suggest(g *api.TaskGroup, why *api.GroupWhy, r *result) ([]*api.PlacementSuggestion, error) {
 	s := &search{q: q, g: g, why: why, base: r.placed[g.Name], of: why.Unplaced}
-	for _, look := range []func() error{
-		s.nodesBack, s.constraints, s.datacenters, s.pools, s.ports, s.resources, s.count, s.preemption, s.addNode,
-	} {
+	looks := []func() error{
+		s.nodesBack, s.constraints, s.datacenters, s.pools, s.ports, s.resources, s.count, s.atOnce, s.preemption, s.addNode,
+	}
+	if q.room(why) == s.of { // it waits for another group, which has suggestions of its own
+		looks = []func() error{s.atOnce}
+	}
+	for _, look := range looks {
 		if err := look(); err != nil && !errors.Is(err, errSpent) {
 			return nil, err
 		}

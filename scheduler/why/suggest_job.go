@@ -134,7 +134,7 @@ func inDatacenter(job *api.Job, n *api.Node) bool {
 
 // count tries as many as there is room for.
 func (s *search) count() error {
-	fewer := s.why.Wanted - s.of
+	fewer := s.why.Wanted - s.of + s.q.room(s.why)
 	if s.q.perNode() || fewer <= 0 {
 		return nil
 	}

@@ -101,6 +101,7 @@ func makeJob(id string, s spec) *api.Job {
 			g.Constraints = append(g.Constraints, x)
 		}
 	}
+	g.AllAtOnce = s["gang"] != ""
 	return &api.Job{
 		ID: id, Name: id, Namespace: "default", Region: "global", Type: s.text("type", "service"), Priority: s.number("priority", 50),
 		Datacenters: strings.Split(s.text("dc", "*"), ","), NodePool: s.text("pool", "default"), TaskGroups: []*api.TaskGroup{g},
