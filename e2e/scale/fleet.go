@@ -50,13 +50,19 @@ type goal struct {
 	once sync.Once
 }
 
-func newFleet(o *options, s shape, server string) *fleet {
-	f := &fleet{o: o, shape: s, jobs: map[string]*job{}}
+// connections makes the clients' ways to a server that has no TLS.
+func connections(o *options, server string) []*rpc.Client {
 	first := rpc.NewClient([]string{server}, &tlsx.Dialer{})
 	clients := []*rpc.Client{first}
 	for len(clients) < o.Conns || o.Conns == 0 && len(clients) < o.Nodes {
 		clients = append(clients, first.Share())
 	}
+	return clients
+}
+
+// newFleet makes the nodes; they take turns with the connections.
+func newFleet(o *options, s shape, clients []*rpc.Client) *fleet {
+	f := &fleet{o: o, shape: s, jobs: map[string]*job{}}
 	for i := range o.Nodes {
 		f.nodes = append(f.nodes, &node{
 			fleet: f, server: clients[i%len(clients)], def: s.define(i),
@@ -187,8 +193,13 @@ func (f *fleet) drop(jobID string) {
 	delete(f.jobs, jobID)
 }
 
+// putter sends an object to the HTTP API.
+type putter interface {
+	put(ctx context.Context, method, path string, in any) error
+}
+
 // submit registers the jobs, some at a time.
-func (f *fleet) submit(ctx context.Context, s *server, shape *shape, list []wanted) error {
+func (f *fleet) submit(ctx context.Context, s putter, shape *shape, list []wanted) error {
 	f.expect(list)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(f.o.Submitters)
@@ -234,7 +245,7 @@ func await(ctx context.Context, check func() (bool, string)) error {
 }
 
 // fill takes the room that the shape says and waits until it is taken.
-func (f *fleet) fill(ctx context.Context, s *server, shape shape) error {
+func (f *fleet) fill(ctx context.Context, s putter, shape shape) error {
 	if shape.config != nil {
 		if err := s.put(ctx, "PUT", "/v1/operator/scheduler/configuration", shape.config); err != nil {
 			return err

@@ -5,6 +5,7 @@
 //
 //	go run ./e2e/scale -binary bin/serai -nodes 5000 -jobs 100 -count 1000 [-shape spread]
 //	go run ./e2e/scale -binary bin/serai -nodes 2300 -replay events.csv.gz -timeout 15m
+//	go run ./e2e/scale -binary bin/serai -cluster -timeout 20m [-parts idle,kills]
 //
 // An allocation counts as placed when its node has received it, so that the log
 // is fsynced, the state changed and the stream read; it counts as running when
@@ -38,6 +39,12 @@ type options struct {
 	Replay     string
 	Events     int
 	Window     int
+	Cluster    bool
+	Reader     bool
+	Clients    int
+	Kills      int
+	Rest       time.Duration
+	Parts      string
 }
 
 func main() {
@@ -55,6 +62,12 @@ func main() {
 	flag.StringVar(&o.Replay, "replay", "", "a trace of VMs that come and go to replay, events.csv.gz, instead of jobs and count")
 	flag.IntVar(&o.Events, "events", 0, "arrivals and departures of VMs to replay; 0: all")
 	flag.IntVar(&o.Window, "window", 4096, "VMs of a replay whose arrival or departure is under way at once, at the most")
+	flag.BoolVar(&o.Cluster, "cluster", false, "measure three servers, with TLS and access control")
+	flag.StringVar(&o.Parts, "parts", "", "of a cluster, some alone: acl, idle, wake, kills, load")
+	flag.IntVar(&o.Clients, "clients", 10000, "idle clients of a cluster")
+	flag.IntVar(&o.Kills, "kills", 25, "how often the leader of a cluster is killed")
+	flag.DurationVar(&o.Rest, "rest", time.Minute, "how long idle clients of a cluster are looked at")
+	flag.BoolVar(&o.Reader, "reader", false, "be the process that reads; for its own use")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -66,7 +79,12 @@ func main() {
 
 // run measures what the options ask for and prints it, as far as it got.
 func run(ctx context.Context, o *options) error {
-	if o.Replay != "" {
+	switch {
+	case o.Reader:
+		return reader(ctx)
+	case o.Cluster:
+		return cluster(ctx, o)
+	case o.Replay != "":
 		return show(replay(ctx, o))
 	}
 	return show(load(ctx, o))
@@ -95,7 +113,7 @@ func load(ctx context.Context, o *options) (*figures, error) {
 		return nil, err
 	}
 	defer s.end()
-	f := newFleet(o, shape, s.rpcAddress())
+	f := newFleet(o, shape, connections(o, s.rpcAddress()))
 	defer f.stop()
 	began := time.Now()
 	if err := f.start(ctx); err != nil {

@@ -104,7 +104,7 @@ func replay(ctx context.Context, o *options) (*replayFigures, error) {
 		return nil, err
 	}
 	defer s.end()
-	f := newFleet(o, shape{cpu: replayCPU, memory: replayMemory}, s.rpcAddress())
+	f := newFleet(o, shape{cpu: replayCPU, memory: replayMemory}, connections(o, s.rpcAddress()))
 	defer f.stop()
 	if err := f.start(ctx); err != nil {
 		return out, err

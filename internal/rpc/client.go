@@ -63,8 +63,11 @@ func Transport(d *tlsx.Dialer, proto string) *http.Transport {
 
 // Share makes a client that remembers what it decoded together with c, but has
 // connections of its own. It is for programs that are many clients at once.
-func (c *Client) Share() *Client {
-	other := NewClient(c.servers.known(), c.dialer)
+func (c *Client) Share() *Client { return c.ShareWith(c.servers.known(), c.dialer) }
+
+// ShareWith is Share for a client of its own servers and keys.
+func (c *Client) ShareWith(servers []string, d *tlsx.Dialer) *Client {
+	other := NewClient(servers, d)
 	other.decoded = c.decoded
 	return other
 }
