@@ -85,6 +85,7 @@ type Raft struct {
 	closed    chan struct{} // Raft has been shut down
 	compacted chan struct{} // the compactor has ended
 	observed  chan struct{} // observe has ended
+	watched   chan struct{} // vigil has ended
 	changed   *watchers
 }
 
@@ -148,7 +149,7 @@ func start(cfg Config, s stores) (*Raft, error) {
 	}
 	out := &Raft{
 		raft: r, fsm: cfg.FSM, log: log, cfg: cfg, stores: s, changed: changed,
-		closed: make(chan struct{}), compacted: make(chan struct{}), observed: make(chan struct{}),
+		closed: make(chan struct{}), compacted: make(chan struct{}), observed: make(chan struct{}), watched: make(chan struct{}),
 	}
 	out.close = sync.OnceValue(out.shutdown)
 	seen := make(chan raft.Observation, 16)
@@ -156,7 +157,12 @@ func start(cfg Config, s stores) (*Raft, error) {
 	r.RegisterObserver(o)
 	go out.observe(seen, o)
 	go out.compactor(grown)
-	if network != nil && alone(r, conf.LocalID) {
+	if network == nil {
+		close(out.watched)
+		return out, nil
+	}
+	go out.vigil(network)
+	if alone(r, conf.LocalID) {
 		network.elect()
 	}
 	return out, nil
@@ -212,6 +218,7 @@ func (r *Raft) shutdown() error {
 	close(r.closed)
 	<-r.compacted
 	<-r.observed
+	<-r.watched
 	if r.stores.closer != nil {
 		err = errors.Join(err, r.stores.closer.Close())
 	}

@@ -35,6 +35,7 @@ const (
 type transport struct {
 	*raft.NetworkTransport
 	address raft.ServerAddress
+	locate  func(id string) string // nil: the log's addresses hold
 	streams *streams
 	calls   chan raft.RPC
 	closed  chan struct{}
@@ -43,7 +44,7 @@ type transport struct {
 
 func newTransport(layer StreamLayer, address string, locate func(string) string, log *slog.Logger) *transport {
 	closed := make(chan struct{})
-	s := &streams{StreamLayer: layer, end: closed, open: map[net.Conn]struct{}{}}
+	s := &streams{StreamLayer: layer, end: closed, open: map[net.Conn]struct{}{}, hungUp: make(chan struct{}, 1)}
 	c := &raft.NetworkTransportConfig{
 		Stream: s, MaxPool: pooledConns, Timeout: transportTimeout, Logger: newBridge(log), MsgpackUseNewTimeFormat: true,
 	}
@@ -52,7 +53,7 @@ func newTransport(layer StreamLayer, address string, locate func(string) string,
 	}
 	t := &transport{
 		NetworkTransport: raft.NewNetworkTransportWithConfig(c),
-		address:          raft.ServerAddress(address), streams: s, calls: make(chan raft.RPC), closed: closed,
+		address:          raft.ServerAddress(address), locate: locate, streams: s, calls: make(chan raft.RPC), closed: closed,
 	}
 	t.close = sync.OnceValue(t.end)
 	go t.relay()
@@ -119,7 +120,8 @@ func (t *transport) end() error {
 // which the library leaves open when it ends.
 type streams struct {
 	StreamLayer
-	end <-chan struct{} // of the transport
+	end    <-chan struct{} // of the transport
+	hungUp chan struct{}   // receives when a server has ended a connection; has room for one
 
 	mu    sync.Mutex
 	open  map[net.Conn]struct{}
@@ -179,5 +181,9 @@ func (a *accepted) Close() error {
 	a.from.mu.Lock()
 	delete(a.from.open, a)
 	a.from.mu.Unlock()
+	select {
+	case a.from.hungUp <- struct{}{}:
+	default:
+	}
 	return a.Conn.Close()
 }

@@ -15,13 +15,14 @@ type timing struct {
 }
 
 // A server that is alone has nobody to wait for: its times only bound how soon
-// it leads after Open. A cluster's are a compromise: a leader that was killed is
-// replaced within about a second, and a machine that stalls for a moment does
-// not lose its leadership. Each follower is sent a message per commit time also
-// when nothing happens, so that one is longer than for a server alone.
+// it leads after Open. A cluster's are a compromise: a leader whose machine falls
+// silent is replaced within about two seconds (one whose process ends, at once:
+// see vigil), and a machine that stalls for half a second keeps its leadership.
+// Each follower is sent a message per commit time also when nothing happens, so
+// that one is longer than for a server alone.
 var (
 	timingAlone   = timing{election: 10 * time.Millisecond, lease: 10 * time.Millisecond, commit: 5 * time.Millisecond}
-	timingCluster = timing{election: 500 * time.Millisecond, lease: 400 * time.Millisecond, commit: 20 * time.Millisecond}
+	timingCluster = timing{election: 800 * time.Millisecond, lease: 700 * time.Millisecond, commit: 20 * time.Millisecond}
 )
 
 func (c *Config) timing() timing {
