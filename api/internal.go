@@ -29,6 +29,15 @@ type NodeHeartbeatAnswer struct {
 	Err error
 }
 
+// NodeDeadlines is what the leader tells the other servers, in one message or
+// several: for how long it would still wait for nodes that it has not heard.
+type NodeDeadlines struct {
+	Term    uint64
+	First   bool // what was told before is forgotten
+	NodeIDs []string
+	Left    []int64 // milliseconds, of each
+}
+
 // NodeSyncRequest opens the stream of a node's allocations.
 type NodeSyncRequest struct {
 	NodeID   string

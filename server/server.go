@@ -252,6 +252,7 @@ func (s *Server) lead(ctx context.Context) error {
 	d := deploy.New(deploy.Config{Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "deploy")})
 	g.Go(func() error { return d.Run(ctx) })
 	g.Go(func() error { return s.heartbeat.Run(ctx) })
+	g.Go(func() error { return s.shareDeadlines(ctx, term) })
 	g.Go(func() error { return s.collector.Run(ctx) })
 	g.Go(func() error { return s.followProtocol(ctx) })
 	g.Go(func() error { return s.lookAfterServers(ctx) })

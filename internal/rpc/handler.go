@@ -83,6 +83,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		if h.servers != nil {
 			return answer(r.Context(), w, body, h.servers.Status)
 		}
+	case pathDeadlines:
+		if h.servers != nil {
+			return answer(r.Context(), w, body, h.servers.Deadlines)
+		}
 	case pathBeats:
 		return answer(r.Context(), w, body, h.heartbeats)
 	case pathResolve:
@@ -113,7 +117,7 @@ func bodyLimit(path string) int64 {
 	switch path {
 	case pathUpdate:
 		return maxRequest
-	case pathRegister:
+	case pathRegister, pathDeadlines:
 		return maxNode
 	case pathBeats:
 		return maxBeats

@@ -18,8 +18,9 @@ const Prefix = "/rpc/"
 const (
 	pathRegister  = Prefix + "node/register"
 	pathHeartbeat = Prefix + "node/heartbeat"
-	pathStatus    = Prefix + "server/status"   // between servers
-	pathBeats     = Prefix + "node/heartbeats" // from a server to the leader
+	pathStatus    = Prefix + "server/status"    // between servers
+	pathDeadlines = Prefix + "server/deadlines" // from the leader to the others
+	pathBeats     = Prefix + "node/heartbeats"  // from a server to the leader
 	pathUpdate    = Prefix + "node/update"
 	pathSync      = Prefix + "node/sync"
 	pathResolve   = Prefix + "acl/resolve"
@@ -36,6 +37,7 @@ var roles = map[string][]tlsx.Role{
 	pathRegister:  {tlsx.RoleClient, tlsx.RoleServer},
 	pathHeartbeat: {tlsx.RoleClient, tlsx.RoleServer},
 	pathStatus:    {tlsx.RoleServer},
+	pathDeadlines: {tlsx.RoleServer},
 	pathBeats:     {tlsx.RoleServer},
 	pathUpdate:    {tlsx.RoleClient, tlsx.RoleServer},
 	pathSync:      {tlsx.RoleClient, tlsx.RoleServer},

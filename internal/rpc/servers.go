@@ -10,6 +10,8 @@ import (
 type Servers interface {
 	// Status says who this server is and how far.
 	Status(ctx context.Context, req *api.ServerStatusRequest) (*api.ServerStatus, error)
+	// Deadlines takes over how long the leader would still wait for nodes.
+	Deadlines(ctx context.Context, d *api.NodeDeadlines) (*api.NodeDeadlines, error)
 	// ServerAddresses lists where clients reach the servers, host:port.
 	ServerAddresses() []string
 }
@@ -32,6 +34,12 @@ func telling[Req any](h *Handler, call func(context.Context, *Req) (*api.NodeReg
 		told.Servers = h.servers.ServerAddresses()
 		return &told, nil
 	}
+}
+
+// Deadlines tells another server how long the leader would still wait for nodes.
+func (c *Client) Deadlines(ctx context.Context, d *api.NodeDeadlines) error {
+	_, err := call[api.NodeDeadlines](ctx, c, pathDeadlines, d)
+	return err
 }
 
 // Status asks the server at an address who it is and how far.

@@ -25,7 +25,7 @@ type Config struct {
 	Logger    *slog.Logger
 	MinTTL    time.Duration // shortest time between heartbeats
 	Grace     time.Duration // beyond the TTL before a node is down
-	Failover  time.Duration // what a new leader gives every node
+	Failover  time.Duration // what a new leader gives a node of which it knows nothing
 	MaxPerSec float64       // heartbeats of all nodes together
 	Brake     Brake
 }
@@ -40,6 +40,7 @@ type Monitor struct {
 	wake     time.Time           // no deadline is earlier
 	running  bool
 	brake    brake
+	memory   memory
 }
 
 // deadline is when a node is given up. Times are compared by the monotonic
@@ -99,6 +100,7 @@ func (m *Monitor) stop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.running = false
+	m.keep()
 	clear(m.deadline)
 	m.brake = newBrake()
 }
@@ -128,7 +130,8 @@ func (m *Monitor) watch(ctx context.Context) error {
 	}
 }
 
-// start gives every node that is not down the failover time.
+// start gives every node that is not down the time that the leader before would
+// have given it, and the failover time where that is not known.
 func (m *Monitor) start(v *state.View) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -137,12 +140,13 @@ func (m *Monitor) start(v *state.View) {
 		if _, known := m.deadline[n.ID]; known || n.Status == api.NodeStatusDown {
 			continue
 		}
-		d := deadline{at: time.Now().Add(m.Failover)}
+		d := deadline{at: time.Now().Add(m.remembered(n.ID))}
 		if n.Status == api.NodeStatusDisconnected {
 			d = m.away(v, n)
 		}
 		m.set(n.ID, d)
 	}
+	m.memory.left = nil
 }
 
 // follow forgets nodes that are gone or down, and watches those that are new or

@@ -141,7 +141,7 @@ func TestNodeHasTTLAndGrace(t *testing.T) {
 	})
 }
 
-// A new leader does not know when the nodes were heard.
+// A new leader that was told nothing does not know when the nodes were heard.
 func TestNewLeaderGivesTime(t *testing.T) {
 	run(t, func(l *directLog) { register(t, l, "n1") }, func(t *testing.T, m *Monitor, l *directLog, status func(string) string) {
 		time.Sleep(4 * time.Minute)
