@@ -128,6 +128,7 @@ func (c *Client) prepare() error {
 	if err := checkVolumes(c.cfg.HostVolumes); err != nil {
 		return err
 	}
+	c.rememberServers()
 	c.lastN.heard = c.lastContact()
 	dc := c.cfg.Drivers
 	dc.Logger, dc.Store, dc.Node = c.cfg.Logger, c.store, c.driverNode

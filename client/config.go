@@ -30,10 +30,23 @@ type Server interface {
 	UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error
 }
 
+// ServerList is the servers that a client asks: those of the configuration, and
+// those that the servers have told.
+type ServerList interface {
+	// Recall takes up what KeepServers gave to an earlier process.
+	Recall(configured, told []string)
+	// KeepServers has keep called when servers tell of others than before.
+	KeepServers(keep func(configured, told []string))
+}
+
 // Config is what New needs. Zero values get the defaults that the fields name.
 type Config struct {
 	Logger *slog.Logger
 	Server Server
+
+	// Servers is the list of servers that Server asks, kept over restarts; nil when
+	// it is in this process.
+	Servers ServerList
 
 	Region     string // "global"
 	Datacenter string // "dc1"

@@ -17,6 +17,10 @@ const (
 	defaultTTL = 10 * time.Second
 	// resyncEvery is how often all that should run is compared with what does.
 	resyncEvery = 2 * time.Minute
+	// spreadShare is the part of a heartbeat's time over which clients come back
+	// whose streams have broken: servers make that time longer when there are many
+	// of them, and the clients of a server that is gone all notice at once.
+	spreadShare = 50
 )
 
 // backoff is the wait between attempts; it doubles up to lastRetry.
@@ -130,6 +134,9 @@ func (c *Client) syncLoop(ctx context.Context) {
 			poke(c.register)
 		}
 		wait := retry.wait()
+		if wait <= firstRetry {
+			wait += rand.N(c.spread() + 1)
+		}
 		c.logger.Warn("the stream of allocations is broken", "err", err, "again_in", wait)
 		select {
 		case <-ctx.Done():
@@ -137,6 +144,13 @@ func (c *Client) syncLoop(ctx context.Context) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// spread is the time over which clients come back to the servers together.
+func (c *Client) spread() time.Duration {
+	c.lastN.mu.Lock()
+	defer c.lastN.mu.Unlock()
+	return min(c.lastN.heartbeat/spreadShare, lastRetry)
 }
 
 var errResync = errors.New("time to compare all")

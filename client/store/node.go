@@ -26,6 +26,7 @@ const (
 	secretFile = "secret-id"
 	keyMeta    = "meta"
 	keyContact = "contact"
+	keyServers = "servers"
 )
 
 var uuidForm = pattern.New(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
@@ -111,6 +112,27 @@ func (s *Store) Contact() (Contact, error) {
 	var c Contact
 	_, err := s.get(bucketNode, keyContact, &c)
 	return c, err
+}
+
+// Servers are what a client was told of its servers, host:port, and those of the
+// configuration that it had then.
+type Servers struct {
+	Configured []string
+	Told       []string
+}
+
+// PutServers keeps them.
+func (s *Store) PutServers(servers Servers) error {
+	b := s.Batch()
+	b.put(bucketNode, keyServers, servers)
+	return b.Write()
+}
+
+// Servers gives what PutServers kept; nothing when there is nothing.
+func (s *Store) Servers() (Servers, error) {
+	var servers Servers
+	_, err := s.get(bucketNode, keyServers, &servers)
+	return servers, err
 }
 
 // SaveDriver keeps a driver's reattach data, replacing what was there; empty

@@ -34,11 +34,12 @@ func (a *Agent) openClient() (*client.Client, error) {
 		state, allocs = filepath.Join(dir, "client"), filepath.Join(dir, "alloc")
 	}
 	var servers client.Server = a.remote
+	var list client.ServerList = a.remote
 	if a.server != nil {
-		servers = a.server.Nodes()
+		servers, list = a.server.Nodes(), nil
 	}
 	return client.New(client.Config{
-		Logger: a.logger, Server: servers,
+		Logger: a.logger, Server: servers, Servers: list,
 		Region: a.cfg.Region, Datacenter: a.cfg.Datacenter, Name: a.cfg.Name,
 		NodeClass: c.NodeClass, NodePool: c.NodePool, Meta: c.Meta, HTTPAddr: a.httpAdvertise(), TLSEnabled: a.cfg.TLS.HTTP,
 		StateDir: state, AllocDir: allocs,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -15,6 +16,7 @@ const (
 	// resyncEvery is how often a real client compares everything.
 	resyncEvery = 2 * time.Minute
 	retryAfter  = 200 * time.Millisecond
+	lastRetry   = 5 * time.Second
 )
 
 // node is a simulated client.
@@ -25,6 +27,7 @@ type node struct {
 	wake   chan struct{} // there is something to report
 	up     chan struct{} // the first message of the stream came; has one element
 	down   bool          // guarded by mu: the node was told to be away
+	ttl    atomic.Int64  // nanoseconds, of a heartbeat
 
 	mu      sync.Mutex
 	allocs  map[string]*held
@@ -72,15 +75,26 @@ func (n *node) open(ctx, run context.Context) error {
 
 // beat says that the node lives, as often as a real one would.
 func (n *node) beat(ctx context.Context, ttl time.Duration) {
-	for pause(ctx, ttl/3+rand.N(ttl/6+1)) {
+	n.ttl.Store(int64(ttl))
+	wait := func() time.Duration { return ttl/3 + rand.N(ttl/6+1) }
+	failed := time.Duration(0)
+	for next := wait(); pause(ctx, next); next = wait() {
 		n.mu.Lock()
 		down := n.down
 		n.mu.Unlock()
 		if down {
 			continue
 		}
-		if resp, err := n.status(ctx, api.NodeStatusReady); err == nil {
-			ttl = resp.HeartbeatTTL.Std()
+		for {
+			resp, err := n.status(ctx, api.NodeStatusReady)
+			if err == nil {
+				ttl, failed = resp.HeartbeatTTL.Std(), 0
+				n.ttl.Store(int64(ttl))
+				break
+			}
+			if failed = backOff(failed); !pause(ctx, failed) {
+				return
+			}
 		}
 	}
 }
@@ -110,15 +124,30 @@ func (n *node) blink(ctx context.Context) {
 
 // follow keeps the stream open.
 func (n *node) follow(ctx context.Context) {
+	failed := time.Duration(0)
 	for ctx.Err() == nil {
 		once, cancel := context.WithTimeout(ctx, resyncEvery+rand.N(resyncEvery/4))
-		err := n.server.Sync(once, &api.NodeSyncRequest{NodeID: n.def.ID, SecretID: n.def.SecretID}, n.apply)
+		err := n.server.Sync(once, &api.NodeSyncRequest{NodeID: n.def.ID, SecretID: n.def.SecretID}, func(m *api.NodeSync) error {
+			failed = 0
+			return n.apply(m)
+		})
 		cancel()
 		if ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
 			n.fleet.broken.Add(1)
-			pause(ctx, retryAfter)
+			wait := time.Duration(0)
+			if failed == 0 { // those of a server that is gone do not come back all at once
+				wait = rand.N(min(time.Duration(n.ttl.Load())/50, lastRetry) + 1)
+			}
+			failed = backOff(failed)
+			pause(ctx, failed+wait)
 		}
 	}
+}
+
+// backOff is how long a real client waits after one attempt more that failed.
+func backOff(last time.Duration) time.Duration {
+	next := min(max(10*time.Millisecond, 2*last), lastRetry)
+	return next/2 + rand.N(next/2+1)
 }
 
 // apply takes what should run here: tasks pretend to start and to stop at once.

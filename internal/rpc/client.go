@@ -75,6 +75,18 @@ func (c *Client) ShareWith(servers []string, d *tlsx.Dialer) *Client {
 // Servers lists the servers, the one that is asked first.
 func (c *Client) Servers() []string { return c.servers.known() }
 
+// Recall takes up the servers that were told in an earlier life of the process,
+// when the configuration named the same ones as now.
+func (c *Client) Recall(configured, told []string) { c.servers.recall(configured, told) }
+
+// KeepServers has keep called when servers tell of others than before, with those
+// of the configuration. It must not call the client.
+func (c *Client) KeepServers(keep func(configured, told []string)) {
+	c.servers.mu.Lock()
+	defer c.servers.mu.Unlock()
+	c.servers.keep = keep
+}
+
 // SetServers replaces the servers, at a person's word.
 func (c *Client) SetServers(servers []string) { c.servers.replace(servers) }
 
