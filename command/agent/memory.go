@@ -14,7 +14,7 @@ const (
 	// memoryEvery is how often it is looked at how busy the heap is.
 	memoryEvery = 2 * time.Second
 	// quietLooks is how many looks in a row must find it quiet.
-	quietLooks = 4
+	quietLooks = 3
 	// quietCPU is how much processor's time a quiet agent may use between two
 	// looks. One that lacks processors allocates little as well, and mostly
 	// collects: fewer bytes to the next collection would be its end.
@@ -24,9 +24,11 @@ const (
 	wakeAfter = 10 * memoryEvery
 	// busyPercent and quietPercent are how much the heap may grow between two
 	// collections. Under load fewer collections are worth the memory, above all
-	// while the heap is small: it may grow by busyRoom then, up to mostPercent.
+	// while the heap is small: it may grow by a roomShare of the machine's memory
+	// then, within leastRoom and mostRoom, up to mostPercent.
 	busyPercent, quietPercent, mostPercent = 100, 25, 400
-	busyRoom                               = 384 << 20
+	roomShare                              = 16
+	leastRoom, mostRoom                    = 128 << 20, 1536 << 20
 	// quietShare is the share of the live heap that may be allocated between two
 	// looks of a quiet agent.
 	quietShare = 20
@@ -37,8 +39,14 @@ const (
 type memory struct {
 	allocated uint64
 	cpu       time.Duration
+	room      uint64
 	quiet     int
 	lean      bool
+}
+
+// newMemory is for a machine with so many bytes of memory.
+func newMemory(machine uint64) *memory {
+	return &memory{room: min(mostRoom, max(leastRoom, machine/roomShare))}
 }
 
 // step looks at the processor's time that was ever used and the bytes that were
@@ -57,18 +65,18 @@ func (m *memory) step(cpu time.Duration, allocated, live uint64) (percent int, s
 	if lean {
 		return quietPercent, shrink
 	}
-	return busy(live), false
+	return m.busy(live), false
 }
 
 // wake ends the quiet between two looks: there was one collection after the other.
 func (m *memory) wake(live uint64) (percent int) {
 	m.quiet, m.lean = 0, false
-	return busy(live)
+	return m.busy(live)
 }
 
 // busy is the percentage under load.
-func busy(live uint64) int {
-	return int(min(mostPercent, max(busyPercent, busyRoom*100/max(live, 1))))
+func (m *memory) busy(live uint64) int {
+	return int(min(mostPercent, max(busyPercent, m.room*100/max(live, 1))))
 }
 
 // tendMemory does so until ctx ends. Who sets GOGC or GOMEMLIMIT decides himself.
@@ -81,7 +89,7 @@ func tendMemory(ctx context.Context) {
 	defer tick.Stop()
 	collected := make(chan struct{}, 1)
 	onCollection(ctx, collected)
-	var m memory
+	m := newMemory(machineMemory())
 	var last time.Time // a collection
 	now := 0
 	for {
@@ -110,6 +118,16 @@ func tendMemory(ctx context.Context) {
 			debug.FreeOSMemory()
 		}
 	}
+}
+
+// machineMemory gives the bytes of memory that the machine has; 0 when that
+// cannot be told.
+func machineMemory() uint64 {
+	var i syscall.Sysinfo_t
+	if syscall.Sysinfo(&i) != nil {
+		return 0
+	}
+	return uint64(i.Totalram) * uint64(i.Unit)
 }
 
 // usedCPU gives the processor's time that the process has used.

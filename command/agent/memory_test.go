@@ -9,7 +9,7 @@ import (
 
 func TestMemoryFollowsTheLoad(t *testing.T) {
 	const live = 100 << 20
-	m := &memory{}
+	m := newMemory(6 << 30) // room for 384 MiB
 	allocated, cpu := uint64(0), time.Duration(0)
 	for i, look := range []struct {
 		fresh   uint64
@@ -20,15 +20,12 @@ func TestMemoryFollowsTheLoad(t *testing.T) {
 		{50 << 20, time.Second, 384, false}, // starting
 		{1 << 20, 0, 384, false},
 		{1 << 20, 0, 384, false},
-		{1 << 20, 0, 384, false},
 		{1 << 20, 0, quietPercent, true}, // quiet for long enough
 		{2 << 20, 0, quietPercent, false},
 		{80 << 20, 0, 384, false}, // busy at once
 		{1 << 20, 0, 384, false},
 		{1 << 20, 0, 384, false},
-		{1 << 20, 0, 384, false},
 		{1 << 20, quietCPU + 1, 384, false}, // it gets little done, and not for want of work
-		{0, 0, 384, false},
 		{0, 0, 384, false},
 		{0, 0, 384, false},
 		{0, quietCPU, quietPercent, true},
@@ -40,11 +37,16 @@ func TestMemoryFollowsTheLoad(t *testing.T) {
 		}
 	}
 	for live, want := range map[uint64]int{0: mostPercent, 10 << 20: mostPercent, 128 << 20: 300, 10 << 30: busyPercent} {
-		if percent, _ := (&memory{}).step(0, 1<<40, live); percent != want {
+		if percent, _ := newMemory(6<<30).step(0, 1<<40, live); percent != want {
 			t.Errorf("%d bytes live: %d %%, want %d", live, percent, want)
 		}
 	}
-	m = &memory{quiet: 5, lean: true}
+	for machine, want := range map[uint64]uint64{0: leastRoom, 1 << 30: leastRoom, 8 << 30: 512 << 20, 1 << 40: mostRoom} {
+		if room := newMemory(machine).room; room != want {
+			t.Errorf("a machine of %d bytes: room for %d, want %d", machine, room, want)
+		}
+	}
+	m.quiet, m.lean, m.allocated, m.cpu = 5, true, 0, 0
 	if percent := m.wake(live); percent != 384 || m.lean {
 		t.Errorf("awake: %d %%, lean %v", percent, m.lean)
 	}

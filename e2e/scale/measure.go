@@ -40,7 +40,7 @@ func measure(ctx context.Context, o *options, shape shape, s *server, f *fleet, 
 	ran, stopped := f.running.Load(), f.ended.Load()
 	out.ServerBase = before.rss
 	<-s.profile(ctx, o.Profile, "heap-before.pprof", "/debug/pprof/heap")
-	cpu := s.profile(ctx, o.Profile, "cpu.pprof", fmt.Sprintf("/debug/pprof/profile?seconds=%d", max(2, o.Jobs*o.Count/20000)))
+	cpu := s.profile(ctx, o.Profile, "cpu.pprof", fmt.Sprintf("/debug/pprof/profile?seconds=%d", max(15, o.Jobs*o.Count/20000)))
 	if shape.churn {
 		churn, stop := context.WithCancel(ctx)
 		defer stop()

@@ -23,9 +23,11 @@ const (
 	// next one is asked. It waits for an election itself.
 	beginTimeout = 10 * time.Second
 	// pingAfter is how long a connection is quiet before it is tested, and
-	// pingTimeout how long the answer may take.
+	// pingTimeout how long the answer may take. Calls do not wait for that
+	// (beginTimeout): it is for streams, and to open those of all nodes again is
+	// the last thing that a server needs which is busy.
 	pingAfter   = 10 * time.Second
-	pingTimeout = 10 * time.Second
+	pingTimeout = 20 * time.Second
 	// idleTimeout is how long an unused connection is kept.
 	idleTimeout = 2 * time.Minute
 )

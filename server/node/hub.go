@@ -42,6 +42,8 @@ type stream struct {
 	full    bool                       // send everything again
 	changed map[string]*api.Allocation // by ID; nil: gone
 	index   uint64
+
+	spare map[string]*api.Allocation // take's own: an empty one for what changes next
 }
 
 func newHub(store *state.Store) *hub {
@@ -49,7 +51,7 @@ func newHub(store *state.Store) *hub {
 }
 
 func (h *hub) open(nodeID string) *stream {
-	s := &stream{wake: make(chan struct{}, 1), changed: map[string]*api.Allocation{}, full: true}
+	s := &stream{wake: make(chan struct{}, 1), changed: map[string]*api.Allocation{}, spare: map[string]*api.Allocation{}, full: true}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.streams[nodeID] == nil {
@@ -148,32 +150,45 @@ func (s *stream) signal() {
 	}
 }
 
-// take gives what is to be sent next; nil when there is nothing.
+// take gives what is to be sent next; nil when there is nothing. The message is
+// made after s.mu is free again: whoever hands out changes waits for it with all
+// streams behind him.
 func (s *stream) take(h *hub, nodeID string) *api.NodeSync {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.full {
 		s.full = false
 		clear(s.changed)
 		v := h.store.View()
 		s.base = v.Index()
-		m := &api.NodeSync{Index: s.base, Full: true}
-		for a := range v.AllocationsByNode(nodeID) {
-			m.Allocs = append(m.Allocs, a)
-		}
-		return m
+		s.mu.Unlock()
+		return whole(v, nodeID)
 	}
-	if len(s.changed) == 0 {
+	changed, index := s.changed, s.index
+	if len(changed) > 0 {
+		s.changed = s.spare
+	}
+	s.mu.Unlock()
+	if len(changed) == 0 {
 		return nil
 	}
-	m := &api.NodeSync{Index: s.index}
-	for id, a := range s.changed {
+	m := &api.NodeSync{Index: index}
+	for id, a := range changed {
 		if a == nil {
 			m.Removed = append(m.Removed, id)
 		} else {
 			m.Allocs = append(m.Allocs, a)
 		}
 	}
-	clear(s.changed)
+	clear(changed)
+	s.spare = changed
+	return m
+}
+
+// whole is the message that holds every allocation of a node.
+func whole(v *state.View, nodeID string) *api.NodeSync {
+	m := &api.NodeSync{Index: v.Index(), Full: true}
+	for a := range v.AllocationsByNode(nodeID) {
+		m.Allocs = append(m.Allocs, a)
+	}
 	return m
 }
