@@ -105,22 +105,22 @@ type RescheduleEvent struct {
 
 // AllocationMetric tells how an allocation was placed, or why it was not.
 type AllocationMetric struct {
-	NodesEvaluated     int
-	NodesFiltered      int
-	NodesInPool        int
-	NodePool           string
-	NodesAvailable     map[string]int // by datacenter
-	ClassFiltered      map[string]int
-	ConstraintFiltered map[string]int
-	NodesExhausted     int
-	ClassExhausted     map[string]int
-	DimensionExhausted map[string]int
-	QuotaExhausted     []string
-	ResourcesExhausted map[string]*Resources // by task
-	Scores             map[string]float64    // deprecated by ScoreMetaData, always empty
-	ScoreMetaData      []*NodeScoreMeta      // best first
-	AllocationTime     Duration
-	CoalescedFailures  int // further allocations of the group that failed alike
+	NodesEvaluated     int                   `cbor:",omitzero"`
+	NodesFiltered      int                   `cbor:",omitzero"`
+	NodesInPool        int                   `cbor:",omitzero"`
+	NodePool           string                `cbor:",omitzero"`
+	NodesAvailable     map[string]int        `cbor:",omitzero"` // by datacenter
+	ClassFiltered      map[string]int        `cbor:",omitzero"`
+	ConstraintFiltered map[string]int        `cbor:",omitzero"`
+	NodesExhausted     int                   `cbor:",omitzero"`
+	ClassExhausted     map[string]int        `cbor:",omitzero"`
+	DimensionExhausted map[string]int        `cbor:",omitzero"`
+	QuotaExhausted     []string              `cbor:",omitzero"`
+	ResourcesExhausted map[string]*Resources `cbor:",omitzero"` // by task
+	Scores             map[string]float64    `cbor:",omitzero"` // deprecated by ScoreMetaData, always empty
+	ScoreMetaData      []*NodeScoreMeta      `cbor:",omitzero"` // best first
+	AllocationTime     Duration              `cbor:",omitzero"`
+	CoalescedFailures  int                   `cbor:",omitzero"` // further allocations of the group that failed alike
 }
 
 // NodeScoreMeta are one node's scores.

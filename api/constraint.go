@@ -22,24 +22,24 @@ const (
 
 // Constraint must hold on every node that a group is placed on.
 type Constraint struct {
-	LTarget string `hcl:"attribute"`
-	RTarget string `hcl:"value"`
-	Operand string `hcl:"operator"`
+	LTarget string `hcl:"attribute" cbor:",omitzero"`
+	RTarget string `hcl:"value" cbor:",omitzero"`
+	Operand string `hcl:"operator" cbor:",omitzero"`
 }
 
 // Affinity makes nodes where it holds better (weight > 0) or worse (< 0).
 type Affinity struct {
-	LTarget string `hcl:"attribute"`
-	RTarget string `hcl:"value"`
-	Operand string `hcl:"operator"`
-	Weight  int8   `hcl:"weight"` // -100 to 100, not 0
+	LTarget string `hcl:"attribute" cbor:",omitzero"`
+	RTarget string `hcl:"value" cbor:",omitzero"`
+	Operand string `hcl:"operator" cbor:",omitzero"`
+	Weight  int8   `hcl:"weight" cbor:",omitzero"` // -100 to 100, not 0
 }
 
 // Spread distributes allocations over the values of an attribute.
 type Spread struct {
-	Attribute    string          `hcl:"attribute"`
-	Weight       int8            `hcl:"weight"` // 1 to 100
-	SpreadTarget []*SpreadTarget `hcl:"target,block"`
+	Attribute    string          `hcl:"attribute" cbor:",omitzero"`
+	Weight       int8            `hcl:"weight" cbor:",omitzero"` // 1 to 100
+	SpreadTarget []*SpreadTarget `hcl:"target,block" cbor:",omitzero"`
 }
 
 // SpreadTarget is the share of one value.

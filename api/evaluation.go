@@ -35,36 +35,36 @@ const (
 
 // Evaluation is a request to the scheduler to look at a job again.
 type Evaluation struct {
-	ID                   string
-	Priority             int
-	Type                 string // the job's type
-	TriggeredBy          string
-	Namespace            string
-	JobID                string
-	JobModifyIndex       uint64
-	NodeID               string
-	NodeModifyIndex      uint64
-	DeploymentID         string
-	Status               string
-	StatusDescription    string
-	Wait                 Duration  `json:",omitempty"` // deprecated by WaitUntil
-	WaitUntil            time.Time // not scheduled before
-	NextEval             string
-	PreviousEval         string
-	BlockedEval          string
-	RelatedEvals         []*EvaluationStub `json:",omitempty"` // filled on request only
-	FailedTGAllocs       map[string]*AllocationMetric
-	PlanAnnotations      *PlanAnnotations `json:",omitempty"`
-	ClassEligibility     map[string]bool  // by computed node class, for blocked evaluations
-	EscapedComputedClass bool             // the constraints look beyond the node class
-	QuotaLimitReached    string
-	AnnotatePlan         bool
-	QueuedAllocations    map[string]int // by group: asked for and not placed
-	SnapshotIndex        uint64         // index of the view that it was scheduled on
-	CreateIndex          uint64
-	ModifyIndex          uint64
-	CreateTime           int64 // Unix nanoseconds
-	ModifyTime           int64 // Unix nanoseconds
+	ID                   string                       `cbor:",omitzero"`
+	Priority             int                          `cbor:",omitzero"`
+	Type                 string                       `cbor:",omitzero"` // the job's type
+	TriggeredBy          string                       `cbor:",omitzero"`
+	Namespace            string                       `cbor:",omitzero"`
+	JobID                string                       `cbor:",omitzero"`
+	JobModifyIndex       uint64                       `cbor:",omitzero"`
+	NodeID               string                       `cbor:",omitzero"`
+	NodeModifyIndex      uint64                       `cbor:",omitzero"`
+	DeploymentID         string                       `cbor:",omitzero"`
+	Status               string                       `cbor:",omitzero"`
+	StatusDescription    string                       `cbor:",omitzero"`
+	Wait                 Duration                     `json:",omitempty"` // deprecated by WaitUntil
+	WaitUntil            time.Time                    `cbor:",omitzero"`  // not scheduled before
+	NextEval             string                       `cbor:",omitzero"`
+	PreviousEval         string                       `cbor:",omitzero"`
+	BlockedEval          string                       `cbor:",omitzero"`
+	RelatedEvals         []*EvaluationStub            `json:",omitempty"` // filled on request only
+	FailedTGAllocs       map[string]*AllocationMetric `cbor:",omitzero"`
+	PlanAnnotations      *PlanAnnotations             `json:",omitempty"`
+	ClassEligibility     map[string]bool              `cbor:",omitzero"` // by computed node class, for blocked evaluations
+	EscapedComputedClass bool                         `cbor:",omitzero"` // the constraints look beyond the node class
+	QuotaLimitReached    string                       `cbor:",omitzero"`
+	AnnotatePlan         bool                         `cbor:",omitzero"`
+	QueuedAllocations    map[string]int               `cbor:",omitzero"` // by group: asked for and not placed
+	SnapshotIndex        uint64                       `cbor:",omitzero"` // index of the view that it was scheduled on
+	CreateIndex          uint64                       `cbor:",omitzero"`
+	ModifyIndex          uint64                       `cbor:",omitzero"`
+	CreateTime           int64                        `cbor:",omitzero"` // Unix nanoseconds
+	ModifyTime           int64                        `cbor:",omitzero"` // Unix nanoseconds
 }
 
 // EvaluationStub is an evaluation beside another.

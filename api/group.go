@@ -2,32 +2,32 @@ package api
 
 // TaskGroup is a set of tasks that are placed on one node together.
 type TaskGroup struct {
-	Name             string                    `hcl:",label"`
-	Count            int                       `hcl:"count"`
+	Name             string                    `hcl:",label" cbor:",omitzero"`
+	Count            int                       `hcl:"count" cbor:",omitzero"`
 	AllAtOnce        bool                      `json:",omitempty" hcl:"all_at_once"` // place all allocations in one commit or none
-	Constraints      []*Constraint             `hcl:"constraint,block"`
-	Affinities       []*Affinity               `hcl:"affinity,block"`
-	Spreads          []*Spread                 `hcl:"spread,block"`
-	Tasks            []*Task                   `hcl:"task,block"`
-	Networks         []*NetworkResource        `hcl:"network,block"`
-	Services         []*Service                `hcl:"service,block"`
-	Volumes          map[string]*VolumeRequest `hcl:"volume,block"`
-	RestartPolicy    *RestartPolicy            `hcl:"restart,block"`
-	ReschedulePolicy *ReschedulePolicy         `hcl:"reschedule,block"`
-	Disconnect       *DisconnectStrategy       `hcl:"disconnect,block"`
-	EphemeralDisk    *EphemeralDisk            `hcl:"ephemeral_disk,block"`
-	Update           *UpdateStrategy           `hcl:"update,block"`
-	Migrate          *MigrateStrategy          `hcl:"migrate,block"`
-	Scaling          *ScalingPolicy            `hcl:"scaling,block"`
-	Consul           *Consul                   `hcl:"consul,block"`
-	Meta             map[string]string         `hcl:"meta,block"`
-	ShutdownDelay    Duration                  `hcl:"shutdown_delay"`
-	MaxRunDuration   Duration                  `hcl:"max_run_duration"`
+	Constraints      []*Constraint             `hcl:"constraint,block" cbor:",omitzero"`
+	Affinities       []*Affinity               `hcl:"affinity,block" cbor:",omitzero"`
+	Spreads          []*Spread                 `hcl:"spread,block" cbor:",omitzero"`
+	Tasks            []*Task                   `hcl:"task,block" cbor:",omitzero"`
+	Networks         []*NetworkResource        `hcl:"network,block" cbor:",omitzero"`
+	Services         []*Service                `hcl:"service,block" cbor:",omitzero"`
+	Volumes          map[string]*VolumeRequest `hcl:"volume,block" cbor:",omitzero"`
+	RestartPolicy    *RestartPolicy            `hcl:"restart,block" cbor:",omitzero"`
+	ReschedulePolicy *ReschedulePolicy         `hcl:"reschedule,block" cbor:",omitzero"`
+	Disconnect       *DisconnectStrategy       `hcl:"disconnect,block" cbor:",omitzero"`
+	EphemeralDisk    *EphemeralDisk            `hcl:"ephemeral_disk,block" cbor:",omitzero"`
+	Update           *UpdateStrategy           `hcl:"update,block" cbor:",omitzero"`
+	Migrate          *MigrateStrategy          `hcl:"migrate,block" cbor:",omitzero"`
+	Scaling          *ScalingPolicy            `hcl:"scaling,block" cbor:",omitzero"`
+	Consul           *Consul                   `hcl:"consul,block" cbor:",omitzero"`
+	Meta             map[string]string         `hcl:"meta,block" cbor:",omitzero"`
+	ShutdownDelay    Duration                  `hcl:"shutdown_delay" cbor:",omitzero"`
+	MaxRunDuration   Duration                  `hcl:"max_run_duration" cbor:",omitzero"`
 
 	// Of old job files, and read as the disconnect block where there is none.
-	StopAfterClientDisconnect Duration `hcl:"stop_after_client_disconnect"`
-	MaxClientDisconnect       Duration `hcl:"max_client_disconnect"`
-	PreventRescheduleOnLost   bool     `hcl:"prevent_reschedule_on_lost"`
+	StopAfterClientDisconnect Duration `hcl:"stop_after_client_disconnect" cbor:",omitzero"`
+	MaxClientDisconnect       Duration `hcl:"max_client_disconnect" cbor:",omitzero"`
+	PreventRescheduleOnLost   bool     `hcl:"prevent_reschedule_on_lost" cbor:",omitzero"`
 }
 
 // RestartPolicy modes.
@@ -38,26 +38,26 @@ const (
 
 // RestartPolicy says how often a task is started again where it was placed.
 type RestartPolicy struct {
-	Attempts        int      `hcl:"attempts"`
-	Interval        Duration `hcl:"interval"`
-	Delay           Duration `hcl:"delay"`
-	Mode            string   `hcl:"mode"`
-	RenderTemplates bool     `hcl:"render_templates"`
+	Attempts        int      `hcl:"attempts" cbor:",omitzero"`
+	Interval        Duration `hcl:"interval" cbor:",omitzero"`
+	Delay           Duration `hcl:"delay" cbor:",omitzero"`
+	Mode            string   `hcl:"mode" cbor:",omitzero"`
+	RenderTemplates bool     `hcl:"render_templates" cbor:",omitzero"`
 }
 
 // DisconnectStrategy says what becomes of allocations whose node is out of reach.
 type DisconnectStrategy struct {
-	LostAfter         Duration `hcl:"lost_after"`
-	StopOnClientAfter Duration `hcl:"stop_on_client_after"`
-	Replace           bool     `hcl:"replace"`
-	Reconcile         string   `hcl:"reconcile"` // best_score, longest_running, keep_original or keep_replacement
+	LostAfter         Duration `hcl:"lost_after" cbor:",omitzero"`
+	StopOnClientAfter Duration `hcl:"stop_on_client_after" cbor:",omitzero"`
+	Replace           bool     `hcl:"replace" cbor:",omitzero"`
+	Reconcile         string   `hcl:"reconcile" cbor:",omitzero"` // best_score, longest_running, keep_original or keep_replacement
 }
 
 // EphemeralDisk is the disk that the tasks of a group share.
 type EphemeralDisk struct {
-	Sticky  bool `hcl:"sticky"`
-	Migrate bool `hcl:"migrate"`
-	SizeMB  int  `hcl:"size"`
+	Sticky  bool `hcl:"sticky" cbor:",omitzero"`
+	Migrate bool `hcl:"migrate" cbor:",omitzero"`
+	SizeMB  int  `hcl:"size" cbor:",omitzero"`
 }
 
 // ScalingPolicy bounds the count of a group, or a task's resources, and
@@ -82,15 +82,15 @@ type ScalingPolicy struct {
 
 // VolumeRequest asks for a volume for a group.
 type VolumeRequest struct {
-	Name           string           `hcl:",label"`
-	Type           string           `hcl:"type"` // host or csi
-	Source         string           `hcl:"source"`
-	ReadOnly       bool             `hcl:"read_only"`
-	Sticky         bool             `hcl:"sticky"`
-	PerAlloc       bool             `hcl:"per_alloc"`
-	AccessMode     string           `hcl:"access_mode"`
-	AttachmentMode string           `hcl:"attachment_mode"`
-	MountOptions   *CSIMountOptions `hcl:"mount_options,block"`
+	Name           string           `hcl:",label" cbor:",omitzero"`
+	Type           string           `hcl:"type" cbor:",omitzero"` // host or csi
+	Source         string           `hcl:"source" cbor:",omitzero"`
+	ReadOnly       bool             `hcl:"read_only" cbor:",omitzero"`
+	Sticky         bool             `hcl:"sticky" cbor:",omitzero"`
+	PerAlloc       bool             `hcl:"per_alloc" cbor:",omitzero"`
+	AccessMode     string           `hcl:"access_mode" cbor:",omitzero"`
+	AttachmentMode string           `hcl:"attachment_mode" cbor:",omitzero"`
+	MountOptions   *CSIMountOptions `hcl:"mount_options,block" cbor:",omitzero"`
 }
 
 // CSIMountOptions says how a CSI volume is mounted.

@@ -28,48 +28,48 @@ const (
 
 // Job is what a user submits: groups of tasks, and where and how they run.
 type Job struct {
-	Region      string   `hcl:"region"`
-	Namespace   string   `hcl:"namespace"`
-	ID          string   `hcl:"id"` // the job block's label when absent
-	Name        string   `hcl:"name"`
-	Type        string   `hcl:"type"`
-	Priority    int      `hcl:"priority"`    // 1 (low) to 100 (high)
-	AllAtOnce   bool     `hcl:"all_at_once"` // place all allocations or none
-	Datacenters []string `hcl:"datacenters"` // globs
-	NodePool    string   `hcl:"node_pool"`
+	Region      string   `hcl:"region" cbor:",omitzero"`
+	Namespace   string   `hcl:"namespace" cbor:",omitzero"`
+	ID          string   `hcl:"id" cbor:",omitzero"` // the job block's label when absent
+	Name        string   `hcl:"name" cbor:",omitzero"`
+	Type        string   `hcl:"type" cbor:",omitzero"`
+	Priority    int      `hcl:"priority" cbor:",omitzero"`    // 1 (low) to 100 (high)
+	AllAtOnce   bool     `hcl:"all_at_once" cbor:",omitzero"` // place all allocations or none
+	Datacenters []string `hcl:"datacenters" cbor:",omitzero"` // globs
+	NodePool    string   `hcl:"node_pool" cbor:",omitzero"`
 
-	Constraints      []*Constraint           `hcl:"constraint,block"`
-	Affinities       []*Affinity             `hcl:"affinity,block"`
-	Spreads          []*Spread               `hcl:"spread,block"`
-	TaskGroups       []*TaskGroup            `hcl:"group,block"`
-	Update           *UpdateStrategy         `hcl:"update,block"`
-	Multiregion      *Multiregion            `hcl:"multiregion,block"`
-	Periodic         *PeriodicConfig         `hcl:"periodic,block"`
-	ParameterizedJob *ParameterizedJobConfig `hcl:"parameterized,block"`
-	Reschedule       *ReschedulePolicy       `hcl:"reschedule,block"`
-	Migrate          *MigrateStrategy        `hcl:"migrate,block"`
-	Meta             map[string]string       `hcl:"meta,block"`
-	UI               *JobUIConfig            `hcl:"ui,block"`
+	Constraints      []*Constraint           `hcl:"constraint,block" cbor:",omitzero"`
+	Affinities       []*Affinity             `hcl:"affinity,block" cbor:",omitzero"`
+	Spreads          []*Spread               `hcl:"spread,block" cbor:",omitzero"`
+	TaskGroups       []*TaskGroup            `hcl:"group,block" cbor:",omitzero"`
+	Update           *UpdateStrategy         `hcl:"update,block" cbor:",omitzero"`
+	Multiregion      *Multiregion            `hcl:"multiregion,block" cbor:",omitzero"`
+	Periodic         *PeriodicConfig         `hcl:"periodic,block" cbor:",omitzero"`
+	ParameterizedJob *ParameterizedJobConfig `hcl:"parameterized,block" cbor:",omitzero"`
+	Reschedule       *ReschedulePolicy       `hcl:"reschedule,block" cbor:",omitzero"`
+	Migrate          *MigrateStrategy        `hcl:"migrate,block" cbor:",omitzero"`
+	Meta             map[string]string       `hcl:"meta,block" cbor:",omitzero"`
+	UI               *JobUIConfig            `hcl:"ui,block" cbor:",omitzero"`
 
-	ConsulNamespace string `hcl:"consul_namespace"`
-	VaultNamespace  string `hcl:"vault_namespace"`
+	ConsulNamespace string `hcl:"consul_namespace" cbor:",omitzero"`
+	VaultNamespace  string `hcl:"vault_namespace" cbor:",omitzero"`
 
 	// Set by the server.
-	Stop                     bool           `hcl:"-"`
-	ParentID                 string         `hcl:"-"` // the periodic or parameterized job that this is a child of
-	Dispatched               bool           `hcl:"-"`
-	DispatchIdempotencyToken string         `hcl:"-"`
-	Payload                  []byte         `hcl:"-"`
-	NomadTokenID             string         `hcl:"-"`
-	Status                   string         `hcl:"-"`
-	StatusDescription        string         `hcl:"-"`
-	Stable                   bool           `hcl:"-"`
-	Version                  uint64         `hcl:"-"`
-	VersionTag               *JobVersionTag `hcl:"-"`
-	SubmitTime               int64          `hcl:"-"` // Unix nanoseconds
-	CreateIndex              uint64         `hcl:"-"`
-	ModifyIndex              uint64         `hcl:"-"` // of any change, also of status
-	JobModifyIndex           uint64         `hcl:"-"` // of the last change of what the user submitted
+	Stop                     bool           `hcl:"-" cbor:",omitzero"`
+	ParentID                 string         `hcl:"-" cbor:",omitzero"` // the periodic or parameterized job that this is a child of
+	Dispatched               bool           `hcl:"-" cbor:",omitzero"`
+	DispatchIdempotencyToken string         `hcl:"-" cbor:",omitzero"`
+	Payload                  []byte         `hcl:"-" cbor:",omitzero"`
+	NomadTokenID             string         `hcl:"-" cbor:",omitzero"`
+	Status                   string         `hcl:"-" cbor:",omitzero"`
+	StatusDescription        string         `hcl:"-" cbor:",omitzero"`
+	Stable                   bool           `hcl:"-" cbor:",omitzero"`
+	Version                  uint64         `hcl:"-" cbor:",omitzero"`
+	VersionTag               *JobVersionTag `hcl:"-" cbor:",omitzero"`
+	SubmitTime               int64          `hcl:"-" cbor:",omitzero"` // Unix nanoseconds
+	CreateIndex              uint64         `hcl:"-" cbor:",omitzero"`
+	ModifyIndex              uint64         `hcl:"-" cbor:",omitzero"` // of any change, also of status
+	JobModifyIndex           uint64         `hcl:"-" cbor:",omitzero"` // of the last change of what the user submitted
 }
 
 // JobVersionTag names a version of a job and keeps it from being collected.
@@ -93,50 +93,50 @@ type JobUILink struct {
 
 // UpdateStrategy says how a new version of a job replaces the old one.
 type UpdateStrategy struct {
-	Stagger          Duration `hcl:"stagger"`
-	MaxParallel      int      `hcl:"max_parallel"`
-	HealthCheck      string   `hcl:"health_check"` // checks, task_states or manual
-	MinHealthyTime   Duration `hcl:"min_healthy_time"`
-	HealthyDeadline  Duration `hcl:"healthy_deadline"`
-	ProgressDeadline Duration `hcl:"progress_deadline"`
-	Canary           int      `hcl:"canary"`
-	AutoRevert       bool     `hcl:"auto_revert"`
-	AutoPromote      bool     `hcl:"auto_promote"`
+	Stagger          Duration `hcl:"stagger" cbor:",omitzero"`
+	MaxParallel      int      `hcl:"max_parallel" cbor:",omitzero"`
+	HealthCheck      string   `hcl:"health_check" cbor:",omitzero"` // checks, task_states or manual
+	MinHealthyTime   Duration `hcl:"min_healthy_time" cbor:",omitzero"`
+	HealthyDeadline  Duration `hcl:"healthy_deadline" cbor:",omitzero"`
+	ProgressDeadline Duration `hcl:"progress_deadline" cbor:",omitzero"`
+	Canary           int      `hcl:"canary" cbor:",omitzero"`
+	AutoRevert       bool     `hcl:"auto_revert" cbor:",omitzero"`
+	AutoPromote      bool     `hcl:"auto_promote" cbor:",omitzero"`
 }
 
 // MigrateStrategy says how allocations leave a node that is drained.
 type MigrateStrategy struct {
-	MaxParallel     int      `hcl:"max_parallel"`
-	HealthCheck     string   `hcl:"health_check"`
-	MinHealthyTime  Duration `hcl:"min_healthy_time"`
-	HealthyDeadline Duration `hcl:"healthy_deadline"`
+	MaxParallel     int      `hcl:"max_parallel" cbor:",omitzero"`
+	HealthCheck     string   `hcl:"health_check" cbor:",omitzero"`
+	MinHealthyTime  Duration `hcl:"min_healthy_time" cbor:",omitzero"`
+	HealthyDeadline Duration `hcl:"healthy_deadline" cbor:",omitzero"`
 }
 
 // ReschedulePolicy says when and how a failed allocation is placed anew.
 type ReschedulePolicy struct {
-	Attempts      int      `hcl:"attempts"`
-	Interval      Duration `hcl:"interval"`
-	Delay         Duration `hcl:"delay"`
-	DelayFunction string   `hcl:"delay_function"` // constant, exponential or fibonacci
-	MaxDelay      Duration `hcl:"max_delay"`
-	Unlimited     bool     `hcl:"unlimited"`
+	Attempts      int      `hcl:"attempts" cbor:",omitzero"`
+	Interval      Duration `hcl:"interval" cbor:",omitzero"`
+	Delay         Duration `hcl:"delay" cbor:",omitzero"`
+	DelayFunction string   `hcl:"delay_function" cbor:",omitzero"` // constant, exponential or fibonacci
+	MaxDelay      Duration `hcl:"max_delay" cbor:",omitzero"`
+	Unlimited     bool     `hcl:"unlimited" cbor:",omitzero"`
 }
 
 // PeriodicConfig makes a job the template of jobs that start by the clock.
 type PeriodicConfig struct {
-	Enabled         bool     `hcl:"enabled"`
-	Spec            string   `hcl:"cron"`
-	Specs           []string `hcl:"crons"`
-	SpecType        string   `hcl:"-"` // always "cron"
-	ProhibitOverlap bool     `hcl:"prohibit_overlap"`
-	TimeZone        string   `hcl:"time_zone"`
+	Enabled         bool     `hcl:"enabled" cbor:",omitzero"`
+	Spec            string   `hcl:"cron" cbor:",omitzero"`
+	Specs           []string `hcl:"crons" cbor:",omitzero"`
+	SpecType        string   `hcl:"-" cbor:",omitzero"` // always "cron"
+	ProhibitOverlap bool     `hcl:"prohibit_overlap" cbor:",omitzero"`
+	TimeZone        string   `hcl:"time_zone" cbor:",omitzero"`
 }
 
 // ParameterizedJobConfig makes a job the template of jobs that are dispatched.
 type ParameterizedJobConfig struct {
-	Payload      string   `hcl:"payload"` // optional, required or forbidden
-	MetaRequired []string `hcl:"meta_required"`
-	MetaOptional []string `hcl:"meta_optional"`
+	Payload      string   `hcl:"payload" cbor:",omitzero"` // optional, required or forbidden
+	MetaRequired []string `hcl:"meta_required" cbor:",omitzero"`
+	MetaOptional []string `hcl:"meta_optional" cbor:",omitzero"`
 }
 
 // Multiregion deploys one job to several regions.

@@ -2,26 +2,26 @@ package api
 
 // Service is a name under which a group or task is found.
 type Service struct {
-	Name              string            `hcl:"name"`
-	Provider          string            `hcl:"provider"` // nomad or consul
-	PortLabel         string            `hcl:"port"`
-	AddressMode       string            `hcl:"address_mode"` // auto, host, driver, alloc or alloc_ipv6
-	Address           string            `hcl:"address"`
-	Tags              []string          `hcl:"tags"`
-	CanaryTags        []string          `hcl:"canary_tags"`
-	EnableTagOverride bool              `hcl:"enable_tag_override"`
-	Checks            []*ServiceCheck   `hcl:"check,block"`
-	CheckRestart      *CheckRestart     `hcl:"check_restart,block"`
-	Connect           *ConsulConnect    `hcl:"connect,block"`
-	Meta              map[string]string `hcl:"meta,block"`
-	CanaryMeta        map[string]string `hcl:"canary_meta,block"`
-	TaggedAddresses   map[string]string `hcl:"tagged_addresses,block"`
-	TaskName          string            `hcl:"task"`
-	OnUpdate          string            `hcl:"on_update"`
-	Identity          *WorkloadIdentity `hcl:"identity,block"`
-	Weights           *ServiceWeights   `hcl:"weights,block"`
-	Cluster           string            `hcl:"cluster"`
-	Kind              string            `hcl:"kind"`
+	Name              string            `hcl:"name" cbor:",omitzero"`
+	Provider          string            `hcl:"provider" cbor:",omitzero"` // nomad or consul
+	PortLabel         string            `hcl:"port" cbor:",omitzero"`
+	AddressMode       string            `hcl:"address_mode" cbor:",omitzero"` // auto, host, driver, alloc or alloc_ipv6
+	Address           string            `hcl:"address" cbor:",omitzero"`
+	Tags              []string          `hcl:"tags" cbor:",omitzero"`
+	CanaryTags        []string          `hcl:"canary_tags" cbor:",omitzero"`
+	EnableTagOverride bool              `hcl:"enable_tag_override" cbor:",omitzero"`
+	Checks            []*ServiceCheck   `hcl:"check,block" cbor:",omitzero"`
+	CheckRestart      *CheckRestart     `hcl:"check_restart,block" cbor:",omitzero"`
+	Connect           *ConsulConnect    `hcl:"connect,block" cbor:",omitzero"`
+	Meta              map[string]string `hcl:"meta,block" cbor:",omitzero"`
+	CanaryMeta        map[string]string `hcl:"canary_meta,block" cbor:",omitzero"`
+	TaggedAddresses   map[string]string `hcl:"tagged_addresses,block" cbor:",omitzero"`
+	TaskName          string            `hcl:"task" cbor:",omitzero"`
+	OnUpdate          string            `hcl:"on_update" cbor:",omitzero"`
+	Identity          *WorkloadIdentity `hcl:"identity,block" cbor:",omitzero"`
+	Weights           *ServiceWeights   `hcl:"weights,block" cbor:",omitzero"`
+	Cluster           string            `hcl:"cluster" cbor:",omitzero"`
+	Kind              string            `hcl:"kind" cbor:",omitzero"`
 }
 
 // ServiceWeights weigh instances in Consul's DNS answers.

@@ -2,37 +2,37 @@ package api
 
 // Task is one process, container or virtual machine.
 type Task struct {
-	Name            string                 `hcl:",label"`
-	Driver          string                 `hcl:"driver"`
-	User            string                 `hcl:"user"`
-	Lifecycle       *TaskLifecycle         `hcl:"lifecycle,block"`
-	Config          map[string]any         `hcl:"config,block"` // checked against the driver's schema
-	Env             map[string]string      `hcl:"env,block"`
-	Meta            map[string]string      `hcl:"meta,block"`
-	Constraints     []*Constraint          `hcl:"constraint,block"`
-	Affinities      []*Affinity            `hcl:"affinity,block"`
-	Resources       *Resources             `hcl:"resources,block"`
-	RestartPolicy   *RestartPolicy         `hcl:"restart,block"`
-	LogConfig       *LogConfig             `hcl:"logs,block"`
-	Services        []*Service             `hcl:"service,block"`
-	Artifacts       []*TaskArtifact        `hcl:"artifact,block"`
-	Templates       []*Template            `hcl:"template,block"`
-	VolumeMounts    []*VolumeMount         `hcl:"volume_mount,block"`
+	Name            string                 `hcl:",label" cbor:",omitzero"`
+	Driver          string                 `hcl:"driver" cbor:",omitzero"`
+	User            string                 `hcl:"user" cbor:",omitzero"`
+	Lifecycle       *TaskLifecycle         `hcl:"lifecycle,block" cbor:",omitzero"`
+	Config          map[string]any         `hcl:"config,block" cbor:",omitzero"` // checked against the driver's schema
+	Env             map[string]string      `hcl:"env,block" cbor:",omitzero"`
+	Meta            map[string]string      `hcl:"meta,block" cbor:",omitzero"`
+	Constraints     []*Constraint          `hcl:"constraint,block" cbor:",omitzero"`
+	Affinities      []*Affinity            `hcl:"affinity,block" cbor:",omitzero"`
+	Resources       *Resources             `hcl:"resources,block" cbor:",omitzero"`
+	RestartPolicy   *RestartPolicy         `hcl:"restart,block" cbor:",omitzero"`
+	LogConfig       *LogConfig             `hcl:"logs,block" cbor:",omitzero"`
+	Services        []*Service             `hcl:"service,block" cbor:",omitzero"`
+	Artifacts       []*TaskArtifact        `hcl:"artifact,block" cbor:",omitzero"`
+	Templates       []*Template            `hcl:"template,block" cbor:",omitzero"`
+	VolumeMounts    []*VolumeMount         `hcl:"volume_mount,block" cbor:",omitzero"`
 	CSIPluginConfig *TaskCSIPluginConfig   `json:",omitempty" hcl:"csi_plugin,block"`
-	Vault           *Vault                 `hcl:"vault,block"`
-	Consul          *Consul                `hcl:"consul,block"`
-	Identity        *WorkloadIdentity      `hcl:"-"` // the identity block named "default"
-	Identities      []*WorkloadIdentity    `hcl:"identity,block"`
-	Secrets         []*Secret              `hcl:"secret,block"`
-	Actions         []*Action              `hcl:"action,block"`
-	Schedule        *TaskSchedule          `hcl:"schedule,block"`
-	DispatchPayload *DispatchPayloadConfig `hcl:"dispatch_payload,block"`
-	ScalingPolicies []*ScalingPolicy       `hcl:"scaling,block"`
-	Leader          bool                   `hcl:"leader"`
-	KillTimeout     Duration               `hcl:"kill_timeout"`
-	KillSignal      string                 `hcl:"kill_signal"`
-	ShutdownDelay   Duration               `hcl:"shutdown_delay"`
-	Kind            string                 `hcl:"kind"`
+	Vault           *Vault                 `hcl:"vault,block" cbor:",omitzero"`
+	Consul          *Consul                `hcl:"consul,block" cbor:",omitzero"`
+	Identity        *WorkloadIdentity      `hcl:"-" cbor:",omitzero"` // the identity block named "default"
+	Identities      []*WorkloadIdentity    `hcl:"identity,block" cbor:",omitzero"`
+	Secrets         []*Secret              `hcl:"secret,block" cbor:",omitzero"`
+	Actions         []*Action              `hcl:"action,block" cbor:",omitzero"`
+	Schedule        *TaskSchedule          `hcl:"schedule,block" cbor:",omitzero"`
+	DispatchPayload *DispatchPayloadConfig `hcl:"dispatch_payload,block" cbor:",omitzero"`
+	ScalingPolicies []*ScalingPolicy       `hcl:"scaling,block" cbor:",omitzero"`
+	Leader          bool                   `hcl:"leader" cbor:",omitzero"`
+	KillTimeout     Duration               `hcl:"kill_timeout" cbor:",omitzero"`
+	KillSignal      string                 `hcl:"kill_signal" cbor:",omitzero"`
+	ShutdownDelay   Duration               `hcl:"shutdown_delay" cbor:",omitzero"`
+	Kind            string                 `hcl:"kind" cbor:",omitzero"`
 }
 
 // Lifecycle hooks.
@@ -50,10 +50,10 @@ type TaskLifecycle struct {
 
 // LogConfig bounds what is kept of a task's output.
 type LogConfig struct {
-	MaxFiles      int  `hcl:"max_files"`
-	MaxFileSizeMB int  `hcl:"max_file_size"`
-	Disabled      bool `hcl:"disabled"`
-	Enabled       bool `hcl:"enabled"` // read for old job files; Disabled decides
+	MaxFiles      int  `hcl:"max_files" cbor:",omitzero"`
+	MaxFileSizeMB int  `hcl:"max_file_size" cbor:",omitzero"`
+	Disabled      bool `hcl:"disabled" cbor:",omitzero"`
+	Enabled       bool `hcl:"enabled" cbor:",omitzero"` // read for old job files; Disabled decides
 }
 
 // DispatchPayloadConfig says where a dispatched payload is written.
@@ -63,34 +63,34 @@ type DispatchPayloadConfig struct {
 
 // TaskArtifact is something fetched before a task starts.
 type TaskArtifact struct {
-	GetterSource   string            `hcl:"source"`
-	GetterOptions  map[string]string `hcl:"options,block"`
-	GetterHeaders  map[string]string `hcl:"headers,block"`
-	GetterMode     string            `hcl:"mode"` // any, file or dir
-	GetterInsecure bool              `hcl:"insecure"`
-	RelativeDest   string            `hcl:"destination"`
-	Chown          bool              `hcl:"chown"`
+	GetterSource   string            `hcl:"source" cbor:",omitzero"`
+	GetterOptions  map[string]string `hcl:"options,block" cbor:",omitzero"`
+	GetterHeaders  map[string]string `hcl:"headers,block" cbor:",omitzero"`
+	GetterMode     string            `hcl:"mode" cbor:",omitzero"` // any, file or dir
+	GetterInsecure bool              `hcl:"insecure" cbor:",omitzero"`
+	RelativeDest   string            `hcl:"destination" cbor:",omitzero"`
+	Chown          bool              `hcl:"chown" cbor:",omitzero"`
 }
 
 // Template is a file rendered before a task starts, and again when its data change.
 type Template struct {
-	SourcePath    string        `hcl:"source"`
-	DestPath      string        `hcl:"destination"`
-	EmbeddedTmpl  string        `hcl:"data"`
-	ChangeMode    string        `hcl:"change_mode"` // restart, noop, signal or script
-	ChangeScript  *ChangeScript `hcl:"change_script,block"`
-	ChangeSignal  string        `hcl:"change_signal"`
-	Once          bool          `hcl:"once"`
-	Splay         Duration      `hcl:"splay"`
-	Perms         string        `hcl:"perms"`
-	Uid           *int          `hcl:"uid"`
-	Gid           *int          `hcl:"gid"`
-	LeftDelim     string        `hcl:"left_delimiter"`
-	RightDelim    string        `hcl:"right_delimiter"`
-	Envvars       bool          `hcl:"env"`
-	VaultGrace    Duration      `hcl:"vault_grace"`
-	Wait          *WaitConfig   `hcl:"wait,block"`
-	ErrMissingKey bool          `hcl:"error_on_missing_key"`
+	SourcePath    string        `hcl:"source" cbor:",omitzero"`
+	DestPath      string        `hcl:"destination" cbor:",omitzero"`
+	EmbeddedTmpl  string        `hcl:"data" cbor:",omitzero"`
+	ChangeMode    string        `hcl:"change_mode" cbor:",omitzero"` // restart, noop, signal or script
+	ChangeScript  *ChangeScript `hcl:"change_script,block" cbor:",omitzero"`
+	ChangeSignal  string        `hcl:"change_signal" cbor:",omitzero"`
+	Once          bool          `hcl:"once" cbor:",omitzero"`
+	Splay         Duration      `hcl:"splay" cbor:",omitzero"`
+	Perms         string        `hcl:"perms" cbor:",omitzero"`
+	Uid           *int          `hcl:"uid" cbor:",omitzero"`
+	Gid           *int          `hcl:"gid" cbor:",omitzero"`
+	LeftDelim     string        `hcl:"left_delimiter" cbor:",omitzero"`
+	RightDelim    string        `hcl:"right_delimiter" cbor:",omitzero"`
+	Envvars       bool          `hcl:"env" cbor:",omitzero"`
+	VaultGrace    Duration      `hcl:"vault_grace" cbor:",omitzero"`
+	Wait          *WaitConfig   `hcl:"wait,block" cbor:",omitzero"`
+	ErrMissingKey bool          `hcl:"error_on_missing_key" cbor:",omitzero"`
 }
 
 // ChangeScript is run in a task when a template changes.
@@ -128,22 +128,22 @@ type TaskCSIPluginConfig struct {
 
 // Vault asks for a Vault token.
 type Vault struct {
-	Role                 string   `hcl:"role"`
-	Policies             []string `hcl:"policies"`
-	Namespace            string   `hcl:"namespace"`
-	Cluster              string   `hcl:"cluster"`
-	Env                  bool     `hcl:"env"`
-	DisableFile          bool     `hcl:"disable_file"`
-	ChangeMode           string   `hcl:"change_mode"`
-	ChangeSignal         string   `hcl:"change_signal"`
-	AllowTokenExpiration bool     `hcl:"allow_token_expiration"`
+	Role                 string   `hcl:"role" cbor:",omitzero"`
+	Policies             []string `hcl:"policies" cbor:",omitzero"`
+	Namespace            string   `hcl:"namespace" cbor:",omitzero"`
+	Cluster              string   `hcl:"cluster" cbor:",omitzero"`
+	Env                  bool     `hcl:"env" cbor:",omitzero"`
+	DisableFile          bool     `hcl:"disable_file" cbor:",omitzero"`
+	ChangeMode           string   `hcl:"change_mode" cbor:",omitzero"`
+	ChangeSignal         string   `hcl:"change_signal" cbor:",omitzero"`
+	AllowTokenExpiration bool     `hcl:"allow_token_expiration" cbor:",omitzero"`
 }
 
 // Consul chooses the Consul cluster of a group or task.
 type Consul struct {
-	Namespace string `hcl:"namespace"`
-	Cluster   string `hcl:"cluster"`
-	Partition string `hcl:"partition"`
+	Namespace string `hcl:"namespace" cbor:",omitzero"`
+	Cluster   string `hcl:"cluster" cbor:",omitzero"`
+	Partition string `hcl:"partition" cbor:",omitzero"`
 }
 
 // WorkloadIdentity is a signed statement of who a task is.
