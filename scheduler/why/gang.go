@@ -2,6 +2,7 @@ package why
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seraihq/serai/api"
 )
@@ -49,6 +50,16 @@ func (q *asker) cause(g *api.GroupWhy) string {
 		}
 	}
 	return "there is room for each group, but not for all at once, as all_at_once wants it"
+}
+
+// gangCause is Cause for a group that may wait for the rest of itself.
+func (q *asker) gangCause(group string) string {
+	out := &api.JobWhy{}
+	if _, err := q.groups(out, q.standing()); err != nil {
+		return err.Error()
+	}
+	i := slices.IndexFunc(out.Groups, func(g *api.GroupWhy) bool { return g.Name == group })
+	return q.cause(out.Groups[i])
 }
 
 // atOnce tries to do without all_at_once.

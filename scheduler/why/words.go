@@ -132,6 +132,9 @@ func Cause(in Input, job *api.Job, group string) string {
 		return "the job has no such group"
 	}
 	q := newAsker(in, job)
+	if (g.AllAtOnce || job.AllAtOnce) && !q.perNode() {
+		return q.gangCause(group)
+	}
 	s := q.selection(g, nil, nil)
 	defer s.tx.Rollback()
 	var there map[string]bool
