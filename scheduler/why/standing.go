@@ -183,7 +183,11 @@ func (st *standing) says(g *api.GroupWhy, t *tally, r *result) []string {
 			text = "as soon as the scheduler goes on: it is paused by its configuration (pause_eval_broker)"
 		}
 		add(paused || st.pending(), "%s a node and will be placed %s.", find(p, "allocation"), text)
-		add(!paused && !st.pending(), "%s a node, and no evaluation asks for it: run `serai job eval %s`.", find(p, "allocation"), st.q.job.ID)
+		again := st.again()
+		if again != nil && !paused && !st.pending() {
+			add(true, "%s a node, but an evaluation failed (%s); the next attempt is at %s, or at once by `serai job eval %s`.", find(p, "allocation"), st.failure(), again.WaitUntil.UTC().Format(time.RFC3339), st.q.job.ID)
+		}
+		add(!paused && !st.pending() && again == nil, "%s a node, and no evaluation asks for it: run `serai job eval %s`.", find(p, "allocation"), st.q.job.ID)
 	}
 	out = append(out, st.goes(g)...)
 	add(t.starting > 0, "%s placed and not running yet.", are(t.starting, "allocation"))
@@ -263,6 +267,30 @@ func (st *standing) pending() bool {
 	return slices.ContainsFunc(st.evals, func(e *api.Evaluation) bool {
 		return e.Status == api.EvalPending && !e.WaitUntil.After(st.q.Now)
 	})
+}
+
+// again gives the evaluation that waits to try once more what has failed; nil for none.
+func (st *standing) again() *api.Evaluation {
+	for _, e := range st.evals {
+		if e.Status == api.EvalPending && e.TriggeredBy == api.TriggerFailedFollowUp {
+			return e
+		}
+	}
+	return nil
+}
+
+// failure words why the newest failed evaluation has failed.
+func (st *standing) failure() string {
+	var newest *api.Evaluation
+	for _, e := range st.evals {
+		if e.Status == api.EvalFailed && (newest == nil || e.CreateIndex > newest.CreateIndex) {
+			newest = e
+		}
+	}
+	if newest == nil || newest.StatusDescription == "" {
+		return "the reason is not known any more"
+	}
+	return newest.StatusDescription
 }
 
 // sentence gives the sentence for the whole job, and what else holds.

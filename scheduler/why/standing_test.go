@@ -73,6 +73,16 @@ func TestStanding(t *testing.T) {
 			c.TaskGroups[0].Count = 3
 			s.PutJob(c)
 		}, "1 allocation finds a node, and no evaluation asks for it: run `serai job eval web`."},
+		"panicked": {func(s *stored, t *testing.T) {
+			j, _ := s.Job("default", "web")
+			c := api.Clone(j)
+			c.TaskGroups[0].Count = 3
+			s.PutJob(c)
+			s.evals = []*api.Evaluation{
+				{ID: "e1", Status: api.EvalFailed, StatusDescription: "the scheduler panicked: boom"},
+				{ID: "e2", Status: api.EvalPending, TriggeredBy: api.TriggerFailedFollowUp, WaitUntil: noon.Add(time.Minute)},
+			}
+		}, "an evaluation failed (the scheduler panicked: boom); the next attempt is at 2026-03-01T12:01:00Z"},
 		"pending": {func(s *stored, t *testing.T) {
 			j, _ := s.Job("default", "web")
 			c := api.Clone(j)
