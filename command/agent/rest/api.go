@@ -267,10 +267,20 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody waits any more
 	}
 	status := api.Status(err)
-	a.Logger.Debug("request failed", "method", r.Method, "path", r.URL.Path, "status", status, "err", err)
+	a.Logger.Debug("request failed", "method", r.Method, "path", loggable(r.URL.Path), "status", status, "err", err)
 	h := w.Header()
 	h.Del("Content-Encoding")
 	http.Error(w, err.Error(), status)
+}
+
+// loggable gives a path as logs may show it. Where an accessor belongs people
+// send the secret, too.
+func loggable(path string) string {
+	const tokens = "/v1/acl/token/"
+	if rest, ok := strings.CutPrefix(path, tokens); ok && rest != "self" && !strings.HasPrefix(rest, "self/") && !strings.HasPrefix(rest, "onetime") {
+		return tokens + "<redacted>"
+	}
+	return path
 }
 
 func (a *API) recover(w http.ResponseWriter, r *http.Request) {
@@ -281,7 +291,7 @@ func (a *API) recover(w http.ResponseWriter, r *http.Request) {
 	if p == http.ErrAbortHandler {
 		panic(p)
 	}
-	a.Logger.Error("a request handler panicked, the request is lost", "method", r.Method, "path", r.URL.Path,
+	a.Logger.Error("a request handler panicked, the request is lost", "method", r.Method, "path", loggable(r.URL.Path),
 		"err", fmt.Sprint(p), "stack", string(debug.Stack()))
 	http.Error(w, "internal error; the agent's log tells more", http.StatusInternalServerError)
 }
