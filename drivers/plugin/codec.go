@@ -134,6 +134,9 @@ func decode(text []byte) (map[string]any, error) {
 	if len(text) == 0 {
 		return map[string]any{}, nil
 	}
+	if err := bounded(text); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
 	t, err := msgpack.ImpliedType(text)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)

@@ -356,6 +356,7 @@ func FuzzDecode(f *testing.F) {
 	good, _ := encode(specOf(schema), schema, map[string]any{"command": "a", "args": []any{"b"}})
 	f.Add(good)
 	f.Add([]byte{0xdf, 0xff, 0xff, 0xff, 0xff})
+	f.Add([]byte("\xdd\xdd\xdd\xdd\xdd"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if m, err := decode(text); err == nil && m == nil {
 			t.Error("neither value nor error")

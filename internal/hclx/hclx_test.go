@@ -125,6 +125,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a { \"b\" = 1\n}"))
 	f.Add([]byte(`{"a":[{"b":1}]}`))
 	f.Add([]byte("a = <<-X\n %{ if a }x%{ endif }\n X\n"))
+	f.Add([]byte("a = <<-X\n${000}0000\nX\n")) // a number between texts was taken for a text
+	f.Add([]byte("a = \"x${null}y${true}\"\n"))
 	if src, err := os.ReadFile("testdata/agent.hcl"); err == nil {
 		f.Add(src)
 	}

@@ -207,7 +207,7 @@ func (t *treeBuilder) literalTemplate(e hcl.Expression) Value {
 		parts = append(parts, x.Wrapped)
 	}
 	for _, part := range parts {
-		if lit, ok := part.(*hclsyntax.LiteralValueExpr); ok {
+		if lit, ok := part.(*hclsyntax.LiteralValueExpr); ok && lit.Val.Type() == cty.String && !lit.Val.IsNull() {
 			v.Text += lit.Val.AsString()
 			continue
 		}

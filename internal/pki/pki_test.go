@@ -98,6 +98,7 @@ func FuzzToken(f *testing.F) {
 	}
 	f.Add(newToken(f, a).Text())
 	f.Add("sj1.AAAA")
+	f.Add("sj1.AX00AAAA00000000000\n" + strings.Repeat("0", 88))
 	f.Fuzz(func(t *testing.T, text string) {
 		token, err := ParseToken(text)
 		if err != nil {

@@ -105,7 +105,7 @@ func ParseToken(text string) (*Token, error) {
 		return nil, errToken("it does not begin with " + TokenPrefix)
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(rest)
-	if err != nil || len(b) != tokenSize {
+	if err != nil || len(b) != tokenSize || strings.ContainsAny(rest, "\r\n") { // which base64 passes over
 		return nil, errToken("a part of it is missing or changed")
 	}
 	c, err := DecodeClaims(b[:claimsSize])
