@@ -45,7 +45,9 @@ func NewHandler(nodes Nodes, trust Trust, logger *slog.Logger) *Handler {
 
 // ServeHTTP answers a call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := h.serve(w, r); err != nil && r.Context().Err() == nil {
+	// Also when the call was given up: it may be this server that stops, and what
+	// is not answered would be sent as a success.
+	if err := h.serve(w, r); err != nil {
 		h.logger.Debug("call failed", "call", r.URL.Path, "remote", r.RemoteAddr, "err", err)
 		writeError(w, serverError(err))
 	}

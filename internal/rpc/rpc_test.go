@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -320,5 +321,24 @@ func TestResolveToken(t *testing.T) {
 	resp, err := client(t, serve(t, &fake{})).ResolveToken(t.Context(), &api.TokenResolveRequest{NodeID: "n1", SecretID: "s", Token: "t"})
 	if err != nil || resp.Denied != "no token of node n1" {
 		t.Fatal(resp, err)
+	}
+}
+
+// A call that is given up because the server stops is no success: what was not
+// answered used to be sent as an empty 200, and updates were lost with it.
+func TestGivenUpIsNoSuccess(t *testing.T) {
+	h := NewHandler(&fake{update: func(*api.AllocUpdateRequest) error { return context.Canceled }}, nil, slog.New(slog.DiscardHandler))
+	b, err := encodeUpdate(&api.AllocUpdateRequest{NodeID: "n1", SecretID: "s"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, pathUpdate, bytes.NewReader(b))
+	r.Header.Set("Content-Type", contentType)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get(headerKind) == "" {
+		t.Errorf("%d %q", w.Code, w.Body)
 	}
 }

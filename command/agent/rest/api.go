@@ -177,6 +177,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if auth.WrongSecret(err) && a.guesses.slow(w, r) {
 			return
 		}
+		if err != nil && a.streams[match.Endpoint] != nil && r.Context().Err() != nil {
+			panic(http.ErrAbortHandler) // a part may have been sent: what is missing must not look like the end
+		}
 		if err != nil {
 			a.fail(w, r, err)
 		}
@@ -261,10 +264,12 @@ func (a *API) answer(ctx context.Context, op *api.Endpoint, req any) (any, api.M
 	return a.Server.Handle(ctx, op, req)
 }
 
-// fail writes an error as plain text, with the status of its kind.
+// fail writes an error as plain text, with the status of its kind. A request that
+// was given up is answered as well: it may be this agent that stops, and what is
+// not answered would be sent as a success.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
-		return // nobody waits any more
+		err = api.Errorf(api.ErrUnavailable, "this agent is stopping, and nobody knows yet whether the request was carried out: ask another one")
 	}
 	status := api.Status(err)
 	a.Logger.Debug("request failed", "method", r.Method, "path", loggable(r.URL.Path), "status", status, "err", err)

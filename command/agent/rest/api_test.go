@@ -277,3 +277,19 @@ func TestHealthOfTheLeader(t *testing.T) {
 		}
 	}
 }
+
+// A request that is given up because the agent stops is no success: what was not
+// answered used to be sent as an empty 200.
+func TestGivenUpIsNoSuccess(t *testing.T) {
+	server := &fakeServer{handle: func(*api.Endpoint, any) (any, api.Meta, error) { return nil, api.Meta{}, context.Canceled }}
+	a := New(Config{Server: server, Agent: fakeAgent{}, Logger: slog.New(slog.DiscardHandler)})
+	for _, method := range []string{http.MethodGet, http.MethodPut} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, httptest.NewRequestWithContext(ctx, method, "/v1/namespace/x", strings.NewReader(`{"Name":"x"}`)))
+		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "stopping") {
+			t.Errorf("%s: %d %q", method, w.Code, w.Body)
+		}
+	}
+}
