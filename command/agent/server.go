@@ -157,5 +157,26 @@ func serverID(dir string) (string, error) {
 		return "", err
 	}
 	id := uuid.NewString()
-	return id, os.WriteFile(path, []byte(id+"\n"), 0o600)
+	return id, writeDurably(path, []byte(id+"\n"))
+}
+
+// writeDurably writes a file that is there whole, or not at all, whenever the
+// machine stops.
+func writeDurably(path string, b []byte) error {
+	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

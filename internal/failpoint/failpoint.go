@@ -2,7 +2,7 @@
 //
 // SERAI_FAILPOINTS names places that panic, for example "schedule:web,schedule:db". SERAI_FAILPOINTS_DIR is a directory in which a file of a
 // place's name arms it: who comes by takes the file away and dies at once, as by kill -9. So each place kills once, and a file that is still there
-// says that nobody came by.
+// says that nobody came by. The same directory makes a disk slow, or fail: see Sync.
 package failpoint
 
 import (
@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +34,29 @@ func Panic(place, key string) {
 	if p := points(); len(p) > 0 && p[place+":"+key] {
 		panic("fail point " + place + ":" + key)
 	}
+}
+
+// Sync is called before what a place has written is made durable. While a file of the place's name is there it does what the file says: "slow 500ms"
+// waits, "fail" returns EIO, as a disk does that is worn out. It is for processes that run, so the file may come and go.
+func Sync(place string) error {
+	d := dir()
+	if d == "" {
+		return nil
+	}
+	b, err := os.ReadFile(filepath.Join(d, place))
+	if err != nil {
+		return nil
+	}
+	verb, arg, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+	switch verb {
+	case "slow":
+		if wait, err := time.ParseDuration(arg); err == nil {
+			time.Sleep(wait)
+		}
+	case "fail":
+		return unix.EIO
+	}
+	return nil
 }
 
 // Kill ends this process as kill -9 does when the place is armed: nothing is undone, nobody is told.

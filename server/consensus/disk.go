@@ -83,7 +83,7 @@ func openSnapshots(cfg *Config, log *wal.Log, stable *stable) (stores, error) {
 		out = slog.New(slog.DiscardHandler)
 	}
 	took := &pace{}
-	cache, err := raft.NewLogCache(cachedEntries, logStore{log: log, pace: took, out: out.With("component", "raft")})
+	cache, err := raft.NewLogCache(cachedEntries, logStore{log: log, pace: took, out: out.With("component", "raft"), fatal: cfg.stop})
 	if err != nil {
 		return stores{}, err
 	}
@@ -143,9 +143,10 @@ func restoreNewest(cfg *Config, snapshots raft.SnapshotStore) (index, term uint6
 
 // logStore gives Raft our log.
 type logStore struct {
-	log  *wal.Log
-	pace *pace
-	out  *slog.Logger
+	log   *wal.Log
+	pace  *pace
+	out   *slog.Logger
+	fatal func(error)
 }
 
 // FirstIndex returns the index of the oldest entry, 0 for none.
@@ -194,6 +195,9 @@ func (s logStore) StoreLogs(logs []*raft.Log) error {
 			bytes += len(l.Data)
 		}
 		s.pace.synced(s.out, start, len(logs), bytes)
+	}
+	if errors.Is(err, wal.ErrBroken) {
+		s.fatal(fmt.Errorf("write the log: %w", err))
 	}
 	if err != nil {
 		// The leader steps down, is elected again at once and tries again. A

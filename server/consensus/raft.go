@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/seraihq/serai/server/fsm"
+	"github.com/seraihq/serai/server/state"
 )
 
 // Config describes one server's part in the cluster.
@@ -29,8 +30,8 @@ type Config struct {
 
 	Logger *slog.Logger
 
-	// Fatal is called, once, when a log entry cannot be applied: the process
-	// must stop, with the error shown. Nothing more is applied after it; what
+	// Fatal is called when a log entry cannot be applied, or the disk has failed:
+	// the process must stop, with the first error shown. Nothing more is applied after it; what
 	// waits for an entry gets the error.
 	Fatal func(error)
 
@@ -57,6 +58,16 @@ type Config struct {
 	// TrailingEntries is how many entries the log keeps behind a snapshot, for
 	// servers that were away for a moment, 1024 when 0.
 	TrailingEntries uint64
+}
+
+// stop tells that the server must stop.
+func (c *Config) stop(err error) {
+	if c.Logger != nil {
+		c.Logger.Error("the server must stop", "component", "raft", "err", err)
+	}
+	if c.Fatal != nil {
+		c.Fatal(err)
+	}
 }
 
 // Tuning.
@@ -181,7 +192,11 @@ func launch(cfg Config, conf *raft.Config, m *machine, s stores, trans raft.Tran
 			return nil, fmt.Errorf("bootstrap: %w", err)
 		}
 	}
-	return raft.NewRaft(conf, m, s.logs, s.stable, s.snapshots, trans)
+	r, err := raft.NewRaft(conf, m, s.logs, s.stable, s.snapshots, trans)
+	if disk, ok := s.stable.(*stable); ok && err == nil {
+		disk.runs(cfg.stop)
+	}
+	return r, err
 }
 
 // alone says whether a server is the only one with a vote.
@@ -223,6 +238,12 @@ func (r *Raft) shutdown() error {
 		err = errors.Join(err, r.stores.closer.Close())
 	}
 	return err
+}
+
+// HashesAt gives the hashes of this server's tables as of the fsm.StateMark in a
+// log entry.
+func (r *Raft) HashesAt(ctx context.Context, index uint64) ([]state.TableHash, error) {
+	return r.fsm.HashesAt(ctx, index)
 }
 
 // Applied is what became of a command.

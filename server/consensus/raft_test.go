@@ -25,8 +25,20 @@ func TestMain(m *testing.M) {
 		writerProcess(dir)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	dir, err := os.MkdirTemp("", "serai-faults-")
+	if err != nil {
+		panic(err)
+	}
+	faults = dir
+	os.Setenv("SERAI_FAILPOINTS_DIR", dir)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(dir)
+		os.Exit(code)
+	}))
 }
+
+// faults is where fail points are armed.
+var faults string
 
 func config(dir string) Config {
 	return Config{Dir: dir, ID: "server-1", Address: "127.0.0.1:4647", FSM: fsm.New(state.New()), Logger: slog.New(slog.DiscardHandler)}

@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 
+	"github.com/seraihq/serai/internal/failpoint"
 	"github.com/seraihq/serai/internal/wire"
 )
 
@@ -24,6 +26,8 @@ type stable struct {
 	file *os.File
 
 	mu     sync.Mutex
+	failed func(error) // told when a value cannot be kept; nil: who wants it kept is told
+	closed bool
 	seq    uint64
 	values map[string][]byte
 }
@@ -108,7 +112,11 @@ func (s *stable) save() error {
 		if _, err := s.file.WriteAt(b, at); err != nil {
 			return err
 		}
-		if err := s.file.Sync(); err != nil {
+		err := failpoint.Sync("stable:sync")
+		if err == nil {
+			err = s.file.Sync()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -126,7 +134,12 @@ func syncDir(path string) error {
 }
 
 // Close closes the file.
-func (s *stable) Close() error { return s.file.Close() }
+func (s *stable) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return s.file.Close()
+}
 
 // Set keeps a value; it is durable when it returns.
 func (s *stable) Set(key, value []byte) error {
@@ -139,9 +152,29 @@ func (s *stable) Set(key, value []byte) error {
 		if had {
 			s.values[string(key)] = old
 		}
-		return fmt.Errorf("keep term and vote: %w", err)
+		return s.fail(fmt.Errorf("keep term and vote: %w; start the server again when the disk is well", err))
 	}
 	return nil
+}
+
+// fail has the server stopped, once it runs, and ends the goroutine that wanted
+// the value kept: the library would panic, which stops nothing in order.
+func (s *stable) fail(err error) error {
+	if s.failed == nil {
+		return err
+	}
+	if !s.closed {
+		s.failed(err)
+	}
+	runtime.Goexit()
+	return err
+}
+
+// runs has failed told from now on when a value cannot be kept.
+func (s *stable) runs(failed func(error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = failed
 }
 
 // Get returns a value.

@@ -16,6 +16,10 @@ var ErrNotFound = errors.New("log entry not found")
 // ErrClosed is returned by a log that was closed.
 var ErrClosed = errors.New("log is closed")
 
+// ErrBroken is returned by a log whose disk failed in a way that leaves unknown
+// what it holds. Nothing is written to it any more: the server must stop.
+var ErrBroken = errors.New("the log is out of use")
+
 // DefaultSegmentBytes is the size at which a new segment is begun.
 const DefaultSegmentBytes = 32 << 20
 
@@ -222,8 +226,10 @@ func (l *Log) write(kind byte, frame []byte, count int) (*segment, int64, error)
 	h.put(frame, s.salt)
 	at := s.end
 	if err := s.writeSync(frame, at); err != nil {
-		if l.undo(s, at) != nil {
-			l.broken = fmt.Errorf("the log is out of use after %w; restart the server when the disk is well", err)
+		var lost *syncError
+		if l.undo(s, at) != nil || errors.As(err, &lost) {
+			l.broken = fmt.Errorf("%w after: %w; start the server again when the disk is well", ErrBroken, err)
+			err = l.broken
 		}
 		return nil, 0, err
 	}

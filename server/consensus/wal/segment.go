@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seraihq/serai/internal/failpoint"
 )
 
 // segmentName is the name of a segment's file.
@@ -84,13 +86,20 @@ func (s *segment) allocate() error {
 	return err
 }
 
-// cut removes everything from an offset on, durably.
+// cut removes everything from an offset on, durably. When somebody else has
+// taken the room, the segment ends there.
 func (s *segment) cut(at int64) error {
 	if err := s.file.Truncate(at); err != nil {
 		return err
 	}
 	if err := s.allocate(); err != nil {
-		return err
+		if !noRoom(err) {
+			return err
+		}
+		if err := s.file.Truncate(at); err != nil { // what was allocated of it
+			return err
+		}
+		s.size = at
 	}
 	return s.file.Sync()
 }
@@ -100,8 +109,25 @@ func (s *segment) writeSync(b []byte, at int64) error {
 	if _, err := s.file.WriteAt(b, at); err != nil {
 		return err
 	}
-	return unix.Fdatasync(int(s.file.Fd()))
+	err := failpoint.Sync("wal:sync")
+	if err == nil {
+		err = unix.Fdatasync(int(s.file.Fd()))
+	}
+	if err != nil && !noRoom(err) {
+		return &syncError{err}
+	}
+	return err
 }
+
+// syncError says that the disk did not keep what was written to it. The kernel
+// may have dropped it, and would say so once: nothing is tried again.
+type syncError struct{ err error }
+
+func (e *syncError) Error() string { return "make it durable: " + e.err.Error() }
+
+func (e *syncError) Unwrap() error { return e.err }
+
+func noRoom(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 func (l *Log) syncDir() error {
 	d, err := l.root.Open(".")
