@@ -128,6 +128,10 @@ func (h ServerHealth) MarshalJSON() ([]byte, error) {
 type ServerStatusRequest struct {
 	Claim   string   // ID of the server that asks; empty: none is made
 	Servers []string // IDs of the cluster-to-be
+
+	// Mark asks for the hashes of the server's tables as of the mark in this log
+	// entry; 0: for none.
+	Mark uint64 `json:",omitempty"`
 }
 
 // ServerStatus is what a server says of itself to another one.
@@ -145,6 +149,9 @@ type ServerStatus struct {
 	LastIndex    uint64
 	Claimed      bool   // the claim is granted
 	Refusal      string // why not
+
+	Tables    map[string]string `json:",omitempty"` // hash by table, as of the mark that was asked for
+	TablesErr string            `json:",omitempty"` // why they are not there
 }
 
 // States of a server, as gossip and autopilot see them.

@@ -63,6 +63,7 @@ var (
 	RaftConfigRead       = agent[ListRequest, RaftConfiguration]("Operator.RaftConfig", http.MethodGet, "/v1/operator/raft/configuration", "management")
 	RaftPeerRemove       = agent[RaftPeerRequest, None]("Operator.RaftPeerRemove", http.MethodDelete, "/v1/operator/raft/peer", "management")
 	RaftTransfer         = agent[RaftPeerRequest, None]("Operator.RaftTransferLeadership", http.MethodPut, "/v1/operator/raft/transfer-leadership", "management")
+	RaftVerify           = agent[ListRequest, StateVerification]("Operator.RaftVerify", http.MethodGet, "/v1/operator/raft/verify", "operator:read")
 	NodeBrakeRead        = agent[ListRequest, NodeBrake]("Operator.NodeBrake", http.MethodGet, "/v1/operator/node-brake", "operator:read")
 	NodeBrakeRelease     = agent[WriteRequest, NodeBrake]("Operator.NodeBrakeRelease", http.MethodPut, "/v1/operator/node-brake/release", "operator:write")
 	SnapshotSave         = agent[ListRequest, Raw]("Operator.SnapshotSave", http.MethodGet, "/v1/operator/snapshot", "operator:snapshot-save")

@@ -27,7 +27,7 @@ var Endpoints = []*Endpoint{
 	SearchPrefix.Endpoint, SearchFuzzy.Endpoint,
 	SystemGC.Endpoint, SystemReconcileSummaries.Endpoint,
 	SchedulerConfigRead.Endpoint, SchedulerConfigWrite.Endpoint, RaftConfigRead.Endpoint,
-	RaftPeerRemove.Endpoint, RaftTransfer.Endpoint, NodeBrakeRead.Endpoint, NodeBrakeRelease.Endpoint,
+	RaftPeerRemove.Endpoint, RaftTransfer.Endpoint, RaftVerify.Endpoint, NodeBrakeRead.Endpoint, NodeBrakeRelease.Endpoint,
 	AutopilotConfigRead.Endpoint, AutopilotConfigWrite.Endpoint, AutopilotHealthRead.Endpoint,
 	CARead.Endpoint, CARotate.Endpoint, CARetire.Endpoint, CARevoke.Endpoint, CASign.Endpoint, JoinTokenCreate.Endpoint, JoinTokenRevoke.Endpoint,
 	SnapshotSave.Endpoint, SnapshotRestore.Endpoint, EventStream.Endpoint,

@@ -59,7 +59,7 @@ func operatorGroup() *cli.Command {
 		group("scheduler", "Configure the scheduler", schedulerGetConfig(), schedulerSetConfig()),
 		group("snapshot", "Save and restore the servers' state", append([]*cli.Command{snapshotSave(), snapshotRestore(), snapshotInspect(), snapshotAgent()}, refused("redact", "state")...)...),
 		autopilotGroup(), gossipGroup(),
-		group("raft", "Look at the servers of the cluster, and change them", append([]*cli.Command{raftListPeers(), raftRemovePeer(), raftTransfer(), raftInfo(), raftState(), raftRecover()}, refused("logs", "migrate-backend")...)...),
+		group("raft", "Look at the servers of the cluster, and change them", append([]*cli.Command{raftListPeers(), raftRemovePeer(), raftTransfer(), raftVerify(), raftInfo(), raftState(), raftRecover()}, refused("logs", "migrate-backend")...)...),
 		group("node-brake", "Look at the brake on giving up nodes, and release it", nodeBrakeStatus(), nodeBrakeRelease()),
 	}, refused("client-state", "debug", "root", "utilization")...)...)
 }

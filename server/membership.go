@@ -275,7 +275,7 @@ func (s *Server) promise(to string, servers []string) (refusal string) {
 }
 
 // Status answers other servers: who this one is, and how far.
-func (s *Server) Status(_ context.Context, req *api.ServerStatusRequest) (*api.ServerStatus, error) {
+func (s *Server) Status(ctx context.Context, req *api.ServerStatusRequest) (*api.ServerStatus, error) {
 	_, leader := s.raft.LeaderAddress()
 	out := &api.ServerStatus{
 		ID: s.cfg.ID, Name: s.memberName(), Region: s.cfg.Region, Cluster: s.cluster(), Bootstrapped: s.raft.Bootstrapped(),
@@ -287,6 +287,12 @@ func (s *Server) Status(_ context.Context, req *api.ServerStatusRequest) (*api.S
 	if c, err := s.raft.Configuration(); err == nil {
 		for _, x := range c.Servers {
 			out.Servers = append(out.Servers, x.ID)
+		}
+	}
+	if req.Mark != 0 {
+		var err error
+		if out.Tables, err = s.hashes(ctx, req.Mark); err != nil {
+			out.TablesErr = err.Error()
 		}
 	}
 	if req.Claim != "" {

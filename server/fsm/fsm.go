@@ -10,6 +10,7 @@ import (
 // FSM applies log entries to a store, one after the other.
 type FSM struct {
 	store *state.Store
+	marks marks
 }
 
 // New returns an FSM that writes to the store. Nobody else may.
@@ -79,6 +80,11 @@ func (f *FSM) run(entries []Entry, out []Outcome) int {
 				tx.Abort()
 				return f.without(i, entries, out)
 			}
+		}
+		if _, is := c.(*StateMark); is {
+			tx.Commit()
+			f.marks.set(e.Index, f.store.View())
+			return i + 1
 		}
 		if tx.Size() >= maxChanges {
 			tx.Commit()

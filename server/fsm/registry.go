@@ -97,6 +97,7 @@ var definitions = []definition{
 	define[OneTimeTokenExchange](48, "OneTimeTokenExchange"),
 	define[ACLExpire](49, "ACLExpire"),
 	define[ProtocolRaise](100, "ProtocolRaise"),
+	define[StateMark](101, "StateMark"),
 	define[AutopilotConfigSet](60, "AutopilotConfigSet"),
 	define[AuthorityAdd](80, "AuthorityAdd"),
 	define[AuthorityRetire](81, "AuthorityRetire"),

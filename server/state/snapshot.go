@@ -243,6 +243,31 @@ func (v *View) Hash() (uint64, error) {
 	return h.Sum64(), nil
 }
 
+// TableHash is a table and a number that is the same for two states exactly when
+// the table is.
+type TableHash struct {
+	Name string
+	Hash uint64
+}
+
+// TableHashes is Hash for each table that a snapshot holds, in its order.
+func (v *View) TableHashes() ([]TableHash, error) {
+	var out []TableHash
+	for _, x := range sections() {
+		h := fnv.New64a()
+		sw := newSnapshotWriter(h)
+		sw.begin(x.name, x.version)
+		if err := x.write(sw, v); err != nil {
+			return nil, fmt.Errorf("hash state: table %s: %w", x.name, err)
+		}
+		if err := sw.flush(); err != nil {
+			return nil, err
+		}
+		out = append(out, TableHash{x.name, h.Sum64()})
+	}
+	return out, nil
+}
+
 // TableSize is a table of a snapshot, how many rows it has, and how many bytes
 // they take in it.
 type TableSize struct {

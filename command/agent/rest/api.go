@@ -63,6 +63,8 @@ type Operator interface {
 	TransferLeadership(ctx context.Context, id, address string) error
 	NodeBrake() api.NodeBrake
 	ReleaseNodeBrake()
+	// Verify compares the states of all servers at one place in the log.
+	Verify(ctx context.Context) (api.StateVerification, error)
 }
 
 // Servers are other agents that have a server, for an agent that has none.

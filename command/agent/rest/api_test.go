@@ -33,13 +33,16 @@ func (f *fakeServer) Leader() string                                           {
 func (f *fakeServer) Address() string                                          { return "127.0.0.1:4647" }
 func (f *fakeServer) RemovePeer(context.Context, string) error                 { return nil }
 func (f *fakeServer) TransferLeadership(context.Context, string, string) error { return nil }
-func (f *fakeServer) NodeBrake() api.NodeBrake                                 { return api.NodeBrake{} }
-func (f *fakeServer) ReleaseNodeBrake()                                        {}
-func (f *fakeServer) Route(context.Context) (string, error)                    { return "", nil }
-func (f *fakeServer) Node(id string) (*api.Node, bool)                         { return &api.Node{ID: id}, true }
-func (f *fakeServer) IdentityKey() map[string]string                           { return nil }
-func (f *fakeServer) Peers() []string                                          { return []string{"127.0.0.1:4647"} }
-func (f *fakeServer) Members() api.ServerMembers                               { return api.ServerMembers{ServerName: "s"} }
+func (*fakeServer) Verify(context.Context) (api.StateVerification, error) {
+	return api.StateVerification{}, nil
+}
+func (f *fakeServer) NodeBrake() api.NodeBrake              { return api.NodeBrake{} }
+func (f *fakeServer) ReleaseNodeBrake()                     {}
+func (f *fakeServer) Route(context.Context) (string, error) { return "", nil }
+func (f *fakeServer) Node(id string) (*api.Node, bool)      { return &api.Node{ID: id}, true }
+func (f *fakeServer) IdentityKey() map[string]string        { return nil }
+func (f *fakeServer) Peers() []string                       { return []string{"127.0.0.1:4647"} }
+func (f *fakeServer) Members() api.ServerMembers            { return api.ServerMembers{ServerName: "s"} }
 func (f *fakeServer) RaftConfiguration() (api.RaftConfiguration, error) {
 	return api.RaftConfiguration{}, nil
 }

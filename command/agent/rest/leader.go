@@ -14,7 +14,7 @@ import (
 // ofLeader are the operations of an agent that are about the whole cluster.
 var ofLeader = []*api.Endpoint{
 	api.SnapshotSave.Endpoint, api.SnapshotRestore.Endpoint, api.RaftConfigRead.Endpoint,
-	api.RaftPeerRemove.Endpoint, api.RaftTransfer.Endpoint, api.NodeBrakeRead.Endpoint, api.NodeBrakeRelease.Endpoint,
+	api.RaftPeerRemove.Endpoint, api.RaftTransfer.Endpoint, api.RaftVerify.Endpoint, api.NodeBrakeRead.Endpoint, api.NodeBrakeRelease.Endpoint,
 	api.AutopilotHealthRead.Endpoint,
 }
 

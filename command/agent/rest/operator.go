@@ -34,6 +34,14 @@ func (a *API) operatorHandlers() {
 		defer cancel()
 		return api.None{}, a.Server.TransferLeadership(ctx, req.ID, req.Address)
 	})
+	value(a, api.RaftVerify, func(ctx context.Context, _ *api.ListRequest) (api.StateVerification, error) {
+		if err := a.needServer(); err != nil {
+			return api.StateVerification{}, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, transferWait)
+		defer cancel()
+		return a.Server.Verify(ctx)
+	})
 	value(a, api.NodeBrakeRead, func(context.Context, *api.ListRequest) (api.NodeBrake, error) {
 		if err := a.needServer(); err != nil {
 			return api.NodeBrake{}, err

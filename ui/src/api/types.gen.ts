@@ -1684,6 +1684,15 @@ export interface ServerMembers {
   Members: AgentMember[] | null;
 }
 
+export interface ServerTables {
+  ID: string;
+  Name: string;
+  Address: string;
+  Leader: boolean;
+  Tables?: Record<string, string> | null;
+  Error?: string;
+}
+
 export interface Service {
   Name: string;
   Provider: string;
@@ -1803,6 +1812,13 @@ export interface StatValue {
   BoolVal?: boolean | null;
   Unit?: string;
   Desc?: string;
+}
+
+export interface StateVerification {
+  Index: number;
+  Agree: boolean;
+  Differ: string[] | null;
+  Servers: ServerTables[] | null;
 }
 
 export interface Task {
@@ -2237,6 +2253,7 @@ export interface Operations {
   "Operator.RaftConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: RaftConfiguration };
   "Operator.RaftPeerRemove": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; id?: string; address?: string }; body: undefined; response: {} };
   "Operator.RaftTransferLeadership": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; id?: string; address?: string }; body: undefined; response: {} };
+  "Operator.RaftVerify": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: StateVerification };
   "Operator.NodeBrake": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: NodeBrake };
   "Operator.NodeBrakeRelease": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: NodeBrake };
   "Operator.AutopilotConfig": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AutopilotConfiguration };
@@ -2435,6 +2452,7 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "Operator.RaftConfig": ["GET", "/v1/operator/raft/configuration", "management"],
   "Operator.RaftPeerRemove": ["DELETE", "/v1/operator/raft/peer", "management"],
   "Operator.RaftTransferLeadership": ["PUT", "/v1/operator/raft/transfer-leadership", "management"],
+  "Operator.RaftVerify": ["GET", "/v1/operator/raft/verify", "operator:read"],
   "Operator.NodeBrake": ["GET", "/v1/operator/node-brake", "operator:read"],
   "Operator.NodeBrakeRelease": ["PUT", "/v1/operator/node-brake/release", "operator:write"],
   "Operator.AutopilotConfig": ["GET", "/v1/operator/autopilot/configuration", "operator:read"],
