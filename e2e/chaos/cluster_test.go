@@ -16,54 +16,86 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seraihq/serai/api"
 )
 
 // patience is how long the cluster has to heal.
 const patience = 90 * time.Second
 
-// member is an agent: a server, or the client, which comes last.
+// member is an agent: a server, or a client; clients come last.
 type member struct {
-	index int
-	dir   string
+	index  int
+	server bool
+	dir    string
+
+	// What it is started with. Only the goroutine that breaks things looks.
+	newer   bool // the build of a higher protocol version
+	shifted time.Duration
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
 	done chan struct{}
 }
 
+// faults is the directory in which fail points of the member are armed.
+func (m *member) faults() string { return m.dir + ".faults" }
+
 // cluster is what the test runs.
 type cluster struct {
 	t       *testing.T
 	nw      *network
-	binary  string
+	builds  [2]string // the program, and one of a higher protocol version; empty: there is none
+	held    bool      // servers are held at the first protocol version
 	dir     string
 	servers []*member
-	client  *member
+	clients []*member
 	http    *http.Client
 	gossip  string // key
+	token   string // for management
 }
 
-func (c *cluster) all() []*member { return append(append([]*member{}, c.servers...), c.client) }
+func (c *cluster) all() []*member { return append(append([]*member{}, c.servers...), c.clients...) }
 
-func newCluster(t *testing.T, binary string, servers int) *cluster {
+func newCluster(t *testing.T, builds [2]string, servers, clients int) *cluster {
 	t.Helper()
-	c := &cluster{t: t, binary: binary, dir: t.TempDir(), nw: newNetwork(t, servers+1)}
+	c := &cluster{t: t, builds: builds, held: builds[1] != "", dir: t.TempDir(), nw: newNetwork(t, servers+clients), token: uuid.NewString()}
 	c.http = &http.Client{
 		Timeout:   10 * time.Second,
 		Transport: &http.Transport{DialContext: c.nw.dial, MaxIdleConnsPerHost: 16},
 	}
 	t.Cleanup(c.end)
 	c.certificates()
-	for i := range servers + 1 {
-		m := &member{index: i, dir: filepath.Join(c.dir, fmt.Sprint("agent-", i))}
-		if i < servers {
+	for i := range servers + clients {
+		m := &member{index: i, server: i < servers, dir: filepath.Join(c.dir, fmt.Sprint("agent-", i))}
+		if m.server {
 			c.servers = append(c.servers, m)
 		} else {
-			c.client = m
+			c.clients = append(c.clients, m)
 		}
-		c.configure(m, i < servers, servers)
+		for _, dir := range []string{m.dir, m.faults()} {
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if servers > 1 {
+		c.smallDisk(c.servers[1])
+	}
+	for _, m := range c.all() {
+		c.configure(m)
 		c.start(m)
 	}
+	c.led()
+	c.until("there is a management token", func(ctx context.Context) error {
+		if a, err := c.ask(ctx, 0, http.MethodGet, "/v1/acl/token/self", nil); err == nil && a.status == http.StatusOK {
+			return nil // it was made, and the answer was lost
+		}
+		a, err := c.ask(ctx, 0, http.MethodPut, "/v1/acl/bootstrap", map[string]string{"BootstrapSecret": c.token})
+		return a.failed(err)
+	})
 	return c
 }
 
@@ -71,32 +103,42 @@ func newCluster(t *testing.T, binary string, servers int) *cluster {
 func (c *cluster) certificates() {
 	c.t.Helper()
 	for _, args := range [][]string{{"tls", "ca", "create"}, {"tls", "cert", "create", "-server"}, {"tls", "cert", "create", "-client"}} {
-		cmd := exec.Command(c.binary, args...)
+		cmd := exec.Command(c.builds[0], args...)
 		cmd.Dir = c.dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			c.t.Fatalf("%v: %v: %s", args, err, out)
 		}
 	}
-	key, err := exec.Command(c.binary, "operator", "gossip", "keyring", "generate").Output()
+	key, err := exec.Command(c.builds[0], "operator", "gossip", "keyring", "generate").Output()
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	c.gossip = strings.TrimSpace(string(key))
 }
 
-func (c *cluster) configure(m *member, server bool, servers int) {
+// registry is where tasks of the container driver have their image from.
+func (c *cluster) registry() string { return address(c.nw.hub()) + ":5000" }
+
+func (c *cluster) configure(m *member) {
 	c.t.Helper()
 	var join, rpc []string
-	for i := range servers {
+	for i := range c.servers {
 		join, rpc = append(join, fmt.Sprintf("%q", address(i)+":4648")), append(rpc, fmt.Sprintf("%q", address(i)+":4647"))
 	}
 	role := "client"
-	block := fmt.Sprintf("client {\n enabled = true\n servers = [%s]\n}\nplugin \"raw_exec\" {\n config {\n  enabled = true\n }\n}\n", strings.Join(rpc, ", "))
-	if server {
+	block := fmt.Sprintf("client {\n enabled = true\n servers = [%s]\n}\nplugin \"raw_exec\" {\n config {\n  enabled = true\n }\n}\nplugin \"container\" {\n config {\n  insecure_registries = [%q]\n }\n}\n",
+		strings.Join(rpc, ", "), c.registry())
+	if m.server {
 		role = "server"
-		block = fmt.Sprintf("server {\n enabled = true\n bootstrap_expect = %d\n encrypt = %q\n server_join {\n  retry_join = [%s]\n  retry_interval = \"1s\"\n }\n}\n", servers, c.gossip, strings.Join(join, ", "))
+		held := ""
+		if c.held {
+			held = " protocol_version = 1\n"
+		}
+		// Jobs stay for ever: with a clock that is a day ahead all of them would be old.
+		block = fmt.Sprintf("server {\n enabled = true\n bootstrap_expect = %d\n encrypt = %q\n job_gc_threshold = \"10000h\"\n%s server_join {\n  retry_join = [%s]\n  retry_interval = \"1s\"\n }\n}\nautopilot {\n server_stabilization_time = \"2s\"\n}\n",
+			len(c.servers), c.gossip, held, strings.Join(join, ", "))
 	}
-	text := fmt.Sprintf("name = \"chaos-%d\"\ndata_dir = %q\nbind_addr = %q\n%stls {\n rpc = true\n ca_file = %q\n cert_file = %q\n key_file = %q\n}\n",
+	text := fmt.Sprintf("name = \"chaos-%d\"\ndata_dir = %q\nbind_addr = %q\nacl {\n enabled = true\n}\n%stls {\n rpc = true\n ca_file = %q\n cert_file = %q\n key_file = %q\n}\n",
 		m.index, m.dir, address(m.index), block, filepath.Join(c.dir, "nomad-agent-ca.pem"),
 		filepath.Join(c.dir, "global-"+role+"-nomad.pem"), filepath.Join(c.dir, "global-"+role+"-nomad-key.pem"))
 	if err := os.WriteFile(m.dir+".hcl", []byte(text), 0o600); err != nil {
@@ -116,20 +158,29 @@ func (c *cluster) start(m *member) {
 	}
 	defer log.Close()
 	// nsenter becomes the agent, so its process is ours to signal.
-	m.cmd = exec.Command("nsenter", "--net=/run/netns/"+c.nw.hosts[m.index], c.binary, "agent", "-config", m.dir+".hcl")
+	m.cmd = exec.Command("nsenter", "--net=/run/netns/"+c.nw.hosts[m.index], c.build(m), "agent", "-config", m.dir+".hcl")
 	m.cmd.Stdout, m.cmd.Stderr = log, log
-	m.cmd.Env = append(os.Environ(), c.mark())
+	m.cmd.Env = append(os.Environ(), c.mark(), "SERAI_FAILPOINTS_DIR="+m.faults())
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := m.cmd.Start(); err != nil {
 		c.t.Error(err)
 		m.cmd = nil
 		return
 	}
+	m.shifted = 0
 	m.done = make(chan struct{})
 	go func(cmd *exec.Cmd, done chan struct{}) {
 		_ = cmd.Wait()
 		close(done)
 	}(m.cmd, m.done)
+}
+
+// build is the program that a member runs.
+func (c *cluster) build(m *member) string {
+	if m.newer {
+		return c.builds[1]
+	}
+	return c.builds[0]
 }
 
 func (m *member) signal(s syscall.Signal) {
@@ -177,15 +228,31 @@ func (c *cluster) end() {
 		}
 		b, _ := os.ReadFile(m.dir + ".log")
 		log := string(b)
-		for _, bad := range []string{"DATA RACE", "panic:", "fatal error:", "the server must stop"} {
-			if strings.Contains(log, bad) {
-				c.t.Errorf("%q is in the log of agent %d", bad, m.index)
+		for line := range strings.Lines(log) {
+			if bad := sign(line); bad != "" {
+				c.t.Errorf("%q is in the log of agent %d: %s", bad, m.index, line)
 			}
 		}
-		if c.t.Failed() {
-			c.t.Logf("log of agent %d:\n%s", m.index, log[max(0, len(log)-6000):])
+		if !c.t.Failed() {
+			continue
+		}
+		c.t.Logf("log of agent %d:\n%s", m.index, log[max(0, len(log)-6000):])
+		if kept := os.Getenv("CHAOS_LOGS"); kept != "" {
+			if err := os.WriteFile(filepath.Join(kept, filepath.Base(m.dir)+".log"), b, 0o600); err != nil {
+				c.t.Error(err)
+			}
 		}
 	}
+}
+
+// sign gives what a line of a log must not hold.
+func sign(line string) string {
+	for _, bad := range []string{"DATA RACE", "panic:", "fatal error:", "the server must stop"} {
+		if strings.Contains(line, bad) && !strings.Contains(line, syscall.EIO.Error()) { // disks that fail are ours
+			return bad
+		}
+	}
+	return ""
 }
 
 // mark is in the environment of everything that the agents start.
@@ -197,7 +264,7 @@ func (c *cluster) sweep() {
 	environs, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, path := range environs {
 		env, err := os.ReadFile(path)
-		if pid, perr := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && perr == nil && strings.Contains(string(env), c.mark()) {
+		if pid, perr := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && perr == nil && (strings.Contains(string(env), c.mark()) || strings.Contains(string(env), "="+c.dir+"/")) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
@@ -212,8 +279,16 @@ func (c *cluster) sweep() {
 // answer is what an agent said.
 type answer struct {
 	status int
-	index  string
+	header http.Header
 	body   []byte
+}
+
+// failed is an error unless the answer is good.
+func (a *answer) failed(err error) error {
+	if err == nil && a.status != http.StatusOK {
+		err = fmt.Errorf("%d %s", a.status, a.body)
+	}
+	return err
 }
 
 func (c *cluster) ask(ctx context.Context, i int, method, path string, body any) (*answer, error) {
@@ -225,17 +300,23 @@ func (c *cluster) ask(ctx context.Context, i int, method, path string, body any)
 		}
 		r = strings.NewReader(string(b))
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+address(i)+":4646"+path, r)
+	return c.askAs(ctx, c.token, i, method, path, r)
+}
+
+// askAs asks with a token.
+func (c *cluster) askAs(ctx context.Context, token string, i int, method, path string, body io.Reader) (*answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+address(i)+":4646"+path, body)
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set("X-Nomad-Token", token)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
-	return &answer{resp.StatusCode, resp.Header.Get("X-Nomad-Index"), b}, err
+	return &answer{resp.StatusCode, resp.Header, b}, err
 }
 
 // until tries something until it works.
@@ -262,37 +343,62 @@ func (c *cluster) led() {
 	for i := range c.servers {
 		c.until(fmt.Sprintf("server %d knows a leader", i), func(ctx context.Context) error {
 			a, err := c.ask(ctx, i, http.MethodGet, "/v1/status/leader", nil)
-			if err == nil && (a.status != http.StatusOK || len(a.body) < 4) {
-				err = fmt.Errorf("%d %s", a.status, a.body)
+			if err = a.failed(err); err == nil && len(a.body) < 4 {
+				err = errors.New("it knows none")
 			}
 			return err
 		})
 	}
 }
 
-// same waits until all servers show the same, each by itself.
+// same waits until all servers have the same in every table, as of one place in
+// the log. A difference is none that time heals.
 func (c *cluster) same() {
 	c.t.Helper()
-	c.until("all servers show the same", func(ctx context.Context) error {
-		for _, path := range []string{"/v1/jobs?meta=true", "/v1/nodes", "/v1/evaluations", "/v1/allocations", "/v1/deployments", "/v1/namespaces"} {
-			var first *answer
-			for i := range c.servers {
-				mark := "?"
-				if strings.Contains(path, "?") {
-					mark = "&"
-				}
-				a, err := c.ask(ctx, i, http.MethodGet, path+mark+"stale=true", nil)
-				switch {
-				case err != nil:
-					return err
-				case a.status != http.StatusOK:
-					return fmt.Errorf("server %d: %s: %d %s", i, path, a.status, a.body)
-				case first == nil:
-					first = a
-				case first.index != a.index || string(first.body) != string(a.body):
-					return fmt.Errorf("%s: server 0 at index %s and server %d at %s differ", path, first.index, i, a.index)
-				}
+	c.until("all servers have hashed their tables", func(ctx context.Context) error {
+		a, err := c.ask(ctx, 0, http.MethodGet, "/v1/operator/raft/verify", nil)
+		if err := a.failed(err); err != nil {
+			return err
+		}
+		var v api.StateVerification
+		if err := json.Unmarshal(a.body, &v); err != nil {
+			return err
+		}
+		if len(v.Differ) > 0 {
+			c.t.Errorf("at index %d servers differ in %v: %s", v.Index, v.Differ, a.body)
+			return nil
+		}
+		if !v.Agree || len(v.Servers) != len(c.servers) {
+			return fmt.Errorf("%s", a.body)
+		}
+		c.t.Logf("all %d servers have the same %d tables at index %d", len(v.Servers), len(v.Servers[0].Tables), v.Index)
+		return nil
+	})
+}
+
+// healthy waits until autopilot finds all servers healthy, and with a vote.
+func (c *cluster) healthy() {
+	c.t.Helper()
+	c.until("all servers are healthy", func(ctx context.Context) error {
+		a, err := c.ask(ctx, 0, http.MethodGet, "/v1/operator/autopilot/health", nil)
+		if err != nil {
+			return err
+		}
+		var h struct {
+			Healthy bool
+			Servers []struct{ Healthy, Voter bool }
+		}
+		if err := json.Unmarshal(a.body, &h); err != nil {
+			return fmt.Errorf("%d %s", a.status, a.body)
+		}
+		voters := 0
+		for _, x := range h.Servers {
+			if x.Voter {
+				voters++
 			}
+		}
+		if !h.Healthy || voters != len(c.servers) || len(h.Servers) != voters {
+			return fmt.Errorf("%s", a.body)
 		}
 		return nil
 	})

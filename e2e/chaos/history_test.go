@@ -1,12 +1,12 @@
 package chaos
 
 import (
-	"context"
-	"encoding/json"
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
-	"math/rand/v2"
-	"net/http"
+	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"testing"
@@ -15,12 +15,13 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// input is an operation on a job: a read, or a change from one value to another.
-// Values are unique; "" is the value of a job that is not there.
+// input is an operation on a register: a read, or a write of a value. Values are
+// unique; "" is the value of what is not there.
 type input struct {
-	job      string
+	key      string // of the register
 	write    bool
 	from, to string
+	blind    bool // whatever the value was: from says nothing
 }
 
 // output is what the caller was told.
@@ -28,14 +29,15 @@ type output struct {
 	value   string
 	done    bool // the write was acknowledged
 	unknown bool // nobody knows whether it was done
+	from    int  // the server that was asked
 }
 
-// register is the model: each job is a register that is compared and set.
-var register = porcupine.Model{
+// model is the model of a register that is read, written, and compared and set.
+var model = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		by := map[string][]porcupine.Operation{}
 		for _, op := range history {
-			by[op.Input.(input).job] = append(by[op.Input.(input).job], op)
+			by[op.Input.(input).key] = append(by[op.Input.(input).key], op)
 		}
 		var out [][]porcupine.Operation
 		for _, list := range by {
@@ -46,18 +48,19 @@ var register = porcupine.Model{
 	Init: func() any { return "" },
 	Step: func(state, in, out any) (bool, any) {
 		value, i, o := state.(string), in.(input), out.(output)
+		fits := i.blind || value == i.from
 		switch {
 		case !i.write:
 			return o.value == value, value
-		case o.unknown: // it may be set at any time from its call on, or after all others: never
-			if value == i.from {
+		case o.unknown: // it may be done at any time from its call on, or after all others: never
+			if fits {
 				return true, i.to
 			}
 			return true, value
 		case o.done:
-			return value == i.from, i.to
+			return fits, i.to
 		}
-		return value != i.from, value // it was told of a conflict
+		return !fits, value // it was told of a conflict
 	},
 	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v -> %+v", in, out) },
 }
@@ -67,38 +70,59 @@ type recorder struct {
 	start time.Time
 	mu    sync.Mutex
 	ops   []porcupine.Operation
+	known map[string]register
 	acks  int
+	kinds map[string]int // writes acknowledged, by kind of register
+	lost  int            // writes of which nobody knows
 }
 
 func (r *recorder) now() int64 { return int64(time.Since(r.start)) }
 
-func (r *recorder) add(caller int, call int64, in input, out output) {
+func (r *recorder) add(caller int, call int64, x register, in input, out output) {
 	back := r.now()
 	if out.unknown {
 		back = math.MaxInt64
 	}
+	in.key = x.name()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if out.done {
+	if r.known == nil {
+		r.known, r.kinds = map[string]register{}, map[string]int{}
+	}
+	r.known[in.key] = x
+	switch {
+	case out.done:
 		r.acks++
+		kind, _, _ := strings.Cut(in.key, " ")
+		r.kinds[kind]++
+	case out.unknown:
+		r.lost++
 	}
 	r.ops = append(r.ops, porcupine.Operation{ClientId: caller, Input: in, Call: call, Output: out, Return: back})
 }
 
-// check has porcupine look for an order in which one register could have given
-// the history.
+// registers gives all that callers have touched.
+func (r *recorder) registers() []register {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.known))
+}
+
+// check has porcupine look for an order in which registers could have given the
+// history.
 func (r *recorder) check(t *testing.T, file string) {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t.Logf("%d operations, %d writes acknowledged", len(r.ops), r.acks)
-	result, info := porcupine.CheckOperationsVerbose(register, r.ops, time.Minute)
+	t.Logf("%d operations on %d registers, %d writes acknowledged %v, %d of unknown outcome", len(r.ops), len(r.known), r.acks, r.kinds, r.lost)
+	result, info := porcupine.CheckOperationsVerbose(model, r.ops, 10*time.Minute)
 	switch result {
 	case porcupine.Ok:
 	case porcupine.Unknown:
-		t.Error("the history is too long to be checked within a minute")
+		t.Error("the history is too long to be checked within ten minutes")
 	default:
-		if err := porcupine.VisualizePath(register, info, file); err == nil {
+		r.lies(t)
+		if err := porcupine.VisualizePath(model, info, file); err == nil {
 			t.Errorf("the history is not linearizable; see %s", file)
 		} else {
 			t.Errorf("the history is not linearizable: %v", err)
@@ -106,76 +130,35 @@ func (r *recorder) check(t *testing.T, file string) {
 	}
 }
 
-// stored is what is read of a job.
-type stored struct {
-	value string
-	index uint64
-}
-
-// read asks a server for a job as it is now.
-func (c *cluster) read(ctx context.Context, server int, job string) (stored, bool) {
-	a, err := c.ask(ctx, server, http.MethodGet, "/v1/job/"+job+"?consistent=true", nil)
-	if err != nil {
-		return stored{}, false
-	}
-	if a.status == http.StatusNotFound {
-		return stored{}, true
-	}
-	var j struct {
-		Meta           map[string]string
-		JobModifyIndex uint64
-	}
-	if a.status != http.StatusOK || json.Unmarshal(a.body, &j) != nil {
-		return stored{}, false
-	}
-	return stored{j.Meta["value"], j.JobModifyIndex}, true
-}
-
-// write sets a job's value if it is still as it was read.
-func (c *cluster) write(ctx context.Context, server int, job string, was stored, value string) output {
-	a, err := c.ask(ctx, server, http.MethodPut, "/v1/jobs", map[string]any{
-		"EnforceIndex": true, "JobModifyIndex": was.index,
-		"Job": map[string]any{
-			"ID": job, "Name": job, "Type": "service", "Datacenters": []string{"nowhere"}, "Meta": map[string]string{"value": value},
-			"TaskGroups": []any{map[string]any{"Name": "g", "Count": 0, "Tasks": []any{map[string]any{"Name": "t", "Driver": "raw_exec", "Config": map[string]any{"command": "/bin/true"}}}}},
-		},
-	})
-	switch {
-	case err != nil:
-		return output{unknown: true}
-	case a.status == http.StatusOK:
-		return output{done: true}
-	case strings.HasPrefix(string(a.body), "Enforcing job modify index"):
-		return output{}
-	}
-	return output{unknown: true}
-}
-
-// caller works on jobs until ctx ends: it asks any server, reads, and changes
-// what it has read.
-func (c *cluster) caller(ctx context.Context, id int, jobs []string, r *recorder, random *rand.Rand) {
-	known := map[string]stored{}
-	for n := 0; ctx.Err() == nil; n++ {
-		job, server := jobs[random.IntN(len(jobs))], random.IntN(len(c.servers))
-		ask, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		was, ok := known[job]
-		if !ok || random.IntN(3) == 0 {
-			call := r.now()
-			if s, ok := c.read(ask, server, job); ok {
-				r.add(id, call, input{job: job}, output{value: s.value})
-				known[job] = s
+// lies logs the registers whose history is impossible, up to the operation without
+// which it would not be.
+func (r *recorder) lies(t *testing.T) {
+	t.Helper()
+	for _, ops := range model.Partition(r.ops) {
+		slices.SortFunc(ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Return, b.Return) })
+		bad := func(n int) bool {
+			// What had not come back then may or may not have been done.
+			past := slices.Clone(ops[:n])
+			for _, op := range ops[n:] {
+				if in := op.Input.(input); in.write && op.Call < past[n-1].Return {
+					op.Output, op.Return = output{unknown: true}, math.MaxInt64
+					past = append(past, op)
+				}
 			}
-		} else {
-			value := fmt.Sprintf("%d-%d", id, n)
-			call := r.now()
-			out := c.write(ask, server, job, was, value)
-			r.add(id, call, input{job: job, write: true, from: was.value, to: value}, out)
-			delete(known, job) // what it is now is to be read
+			return porcupine.CheckOperationsTimeout(model, past, time.Minute) == porcupine.Illegal
 		}
-		cancel()
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Duration(random.IntN(20)) * time.Millisecond):
+		n := sort.Search(len(ops), func(n int) bool { return bad(n + 1) })
+		if n == len(ops) {
+			continue
+		}
+		t.Logf("%s: this cannot be; times since %s:", ops[0].Input.(input).key, r.start.UTC().Format("15:04:05.000"))
+		for _, op := range ops[max(0, n-15) : n+1] {
+			t.Logf("  caller %d, %s to %s: %s", op.ClientId, time.Duration(op.Call), time.Duration(op.Return), model.DescribeOperation(op.Input, op.Output))
+		}
+		for _, op := range ops[n+1:] {
+			if op.Call < ops[n].Return && op.Input.(input).write {
+				t.Logf("  caller %d, %s on: %s", op.ClientId, time.Duration(op.Call), model.DescribeOperation(op.Input, op.Output))
+			}
 		}
 	}
 }
@@ -189,8 +172,9 @@ func TestTheCheckFindsLies(t *testing.T) {
 		}
 		return porcupine.Operation{ClientId: int(at), Input: in, Call: at, Output: out, Return: back}
 	}
-	set := func(from, to string) input { return input{job: "j", write: true, from: from, to: to} }
-	read, done, refused, unknown := input{job: "j"}, output{done: true}, output{}, output{unknown: true}
+	set := func(from, to string) input { return input{key: "j", write: true, from: from, to: to} }
+	blind := func(to string) input { return input{key: "j", write: true, blind: true, to: to} }
+	read, done, refused, unknown := input{key: "j"}, output{done: true}, output{}, output{unknown: true}
 	for name, c := range map[string]struct {
 		ops  []porcupine.Operation
 		want porcupine.CheckResult
@@ -202,9 +186,11 @@ func TestTheCheckFindsLies(t *testing.T) {
 		"a refusal without cause": {[]porcupine.Operation{op(0, set("", "a"), refused)}, porcupine.Illegal},
 		"unknown and done":        {[]porcupine.Operation{op(0, set("", "a"), unknown), op(10, read, output{}), op(20, read, output{value: "a"})}, porcupine.Ok},
 		"unknown and not done":    {[]porcupine.Operation{op(0, set("", "a"), unknown), op(10, read, output{}), op(20, set("", "b"), done)}, porcupine.Ok},
+		"blind":                   {[]porcupine.Operation{op(0, blind("a"), done), op(10, blind("b"), done), op(20, read, output{value: "b"})}, porcupine.Ok},
+		"a blind write lost":      {[]porcupine.Operation{op(0, blind("a"), done), op(10, blind("b"), done), op(20, read, output{value: "a"})}, porcupine.Illegal},
 		"done and taken back":     {[]porcupine.Operation{op(0, set("", "a"), unknown), op(10, read, output{value: "a"}), op(20, read, output{})}, porcupine.Illegal},
 	} {
-		if got := porcupine.CheckOperationsTimeout(register, c.ops, time.Minute); got != c.want {
+		if got := porcupine.CheckOperationsTimeout(model, c.ops, time.Minute); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
