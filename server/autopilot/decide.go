@@ -44,7 +44,7 @@ const unseenAfter = time.Minute
 // One change is made at a time, and the servers are looked at again before the
 // next. Judge was called with the same observation before.
 func Decide(o *Observation, m Memory) (Change, bool) {
-	for _, rule := range []func(*Observation, Memory) (Change, bool){leave, move, add, promote, demote, bury} {
+	for _, rule := range []func(*Observation, Memory) (Change, bool){leave, move, replace, add, promote, demote, bury} {
 		if c, ok := rule(o, m); ok {
 			return c, true
 		}
@@ -82,10 +82,39 @@ func move(o *Observation, _ Memory) (Change, bool) {
 	return Change{}, false
 }
 
+// replace removes the server whose address another one has: it was started with an
+// empty data directory, and what it was does not come back. Raft has no two servers
+// at one address.
+func replace(o *Observation, m Memory) (Change, bool) {
+	voters := o.voters()
+	for i := range o.Servers {
+		s := &o.Servers[i]
+		if s.Raft || !o.proven(s) {
+			continue
+		}
+		old := o.holds(s.Address)
+		if old == nil || old.Leader || o.proven(old) || old.Voter && sound(voters, old.ID, m) < majority(len(voters)) {
+			continue
+		}
+		return change(Remove, old, "its address is that of %s now", cmp.Or(s.Name, s.ID))
+	}
+	return Change{}, false
+}
+
+// holds finds the server that Raft has at an address.
+func (o *Observation) holds(address string) *Server {
+	for i := range o.Servers {
+		if s := &o.Servers[i]; s.Raft && s.RaftAddress == address {
+			return s
+		}
+	}
+	return nil
+}
+
 // add takes in new servers, without a vote.
 func add(o *Observation, _ Memory) (Change, bool) {
 	for i := range o.Servers {
-		if s := &o.Servers[i]; !s.Raft && o.proven(s) {
+		if s := &o.Servers[i]; !s.Raft && o.proven(s) && o.holds(s.Address) == nil {
 			return change(Add, s, "it joined")
 		}
 	}
