@@ -119,6 +119,9 @@ func (a *admitter) judge(self, s *Server) error {
 	if err := a.sameCluster(self, s); err != nil {
 		return err
 	}
+	if s.Name == self.Name && s.ID != self.ID && sameAddress(s, self) {
+		return nil // it is what this server was before its data directory was emptied, and will be corrected
+	}
 	if s.Name == self.Name && s.ID != self.ID {
 		return api.Errorf(api.ErrDenied, "it has the name of this server and another ID; give each agent a name of its own (name = \"…\")")
 	}
@@ -129,6 +132,9 @@ func (a *admitter) judge(self, s *Server) error {
 		if k.Status != Alive {
 			continue
 		}
+		if k.Name == s.Name && k.ID != s.ID && sameAddress(s, k) {
+			continue // it was emptied, and is back before anybody could miss it: it answers as what it was, which would live for ever
+		}
 		if k.Name == s.Name && k.ID != s.ID {
 			return api.Errorf(api.ErrDenied, "its name belongs to the living server %s; give each agent a name of its own, or wait until that one is gone", k.ID)
 		}
@@ -137,6 +143,12 @@ func (a *admitter) judge(self, s *Server) error {
 		}
 	}
 	return nil
+}
+
+// sameAddress says whether two servers are one process, or one after the other at
+// the same place.
+func sameAddress(a, b *Server) bool {
+	return a.Address == b.Address && a.Gossip == b.Gossip && a.Gossip != ""
 }
 
 // sameCluster compares clusters, of this server or of those that it knows.
@@ -196,6 +208,7 @@ func (a *admitter) read(n *memberlist.Node) (*Server, error) {
 		s, err = decode(n.Name, tags)
 	}
 	if err == nil {
+		s.Gossip = n.Address()
 		return s, nil
 	}
 	a.mu.Lock()

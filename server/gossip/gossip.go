@@ -98,6 +98,9 @@ func Open(cfg Config) (*Gossip, error) {
 	if g.serf, err = serf.Create(conf); err != nil {
 		return nil, fmt.Errorf("open gossip on %s: %w", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)), err)
 	}
+	g.mu.Lock()
+	g.self.Gossip = g.Address()
+	g.mu.Unlock()
 	g.ended.Go(g.follow)
 	return g, nil
 }

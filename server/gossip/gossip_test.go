@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -247,6 +249,34 @@ func TestAReplacementTakesTheName(t *testing.T) {
 	awaitView(t, "a=alive b=alive", a, b)
 	b.Close()
 	n := open(t, "b", func(c *Config) { c.Self.ID = "id-new" })
+	until(t, "the join is taken", func() bool {
+		_, err := n.Join([]string{a.Address()})
+		return err == nil
+	})
+	until(t, "a sees the new b", func() bool {
+		s := a.Servers()
+		return len(s) == 2 && s[1].ID == "id-new" && s[1].Status == Alive
+	})
+}
+
+// TestAnEmptiedServerComesBack: a server that starts with an empty directory is
+// another one at the same address, under the same name. It answers as what it was
+// before anybody could miss that.
+func TestAnEmptiedServerComesBack(t *testing.T) {
+	a, b := open(t, "a", nil), open(t, "b", nil)
+	if _, err := b.Join([]string{a.Address()}); err != nil {
+		t.Fatal(err)
+	}
+	awaitView(t, "a=alive b=alive", a, b)
+	_, port, err := net.SplitHostPort(b.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	n := open(t, "b", func(c *Config) {
+		c.Self.ID = "id-new"
+		c.Port, _ = strconv.Atoi(port)
+	})
 	until(t, "the join is taken", func() bool {
 		_, err := n.Join([]string{a.Address()})
 		return err == nil
