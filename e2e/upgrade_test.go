@@ -158,6 +158,15 @@ func TestUpgradeAndDowngrade(t *testing.T) {
 			t.Fatal("a newer build alone does not raise the version")
 		}
 	}
+	future := filepath.Join(t.TempDir(), "future.snap")
+	a.ok(t, "operator", "snapshot", "save", future)
+	older := start(t, rig.Options{NoClient: true})
+	if r := older.cli(t, "operator", "snapshot", "restore", "-force", future); r.code != 1 || !strings.Contains(r.stderr, "protocol version 2") || !strings.Contains(r.stderr, "use a build") {
+		t.Errorf("a snapshot from the future: %v", r)
+	}
+	if out := older.ok(t, "namespace", "list"); strings.Contains(out, "kept") {
+		t.Errorf("a snapshot from the future was restored: %s", out)
+	}
 	stop()
 	a.Swap(binary)
 	if err := a.Launch(); err != nil {
