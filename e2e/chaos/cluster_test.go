@@ -222,9 +222,7 @@ func (c *cluster) end() {
 			continue
 		}
 		if !m.wait(30 * time.Second) {
-			c.t.Errorf("agent %d does not stop", m.index)
-			m.signal(syscall.SIGKILL)
-			m.wait(10 * time.Second)
+			c.stuck(m)
 		}
 		b, _ := os.ReadFile(m.dir + ".log")
 		log := string(b)
@@ -242,6 +240,16 @@ func (c *cluster) end() {
 				c.t.Error(err)
 			}
 		}
+	}
+}
+
+// stuck ends an agent that does not stop; where it stands is in its log then.
+func (c *cluster) stuck(m *member) {
+	c.t.Errorf("agent %d does not stop", m.index)
+	m.signal(syscall.SIGQUIT)
+	if !m.wait(10 * time.Second) {
+		m.signal(syscall.SIGKILL)
+		m.wait(10 * time.Second)
 	}
 }
 

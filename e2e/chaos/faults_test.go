@@ -335,9 +335,7 @@ func (c *cluster) swap(ctx context.Context, random *rand.Rand) {
 func (c *cluster) restart(m *member, change func()) {
 	m.signal(syscall.SIGTERM)
 	if !m.wait(60 * time.Second) {
-		c.t.Errorf("agent %d does not stop", m.index)
-		m.signal(syscall.SIGKILL)
-		m.wait(10 * time.Second)
+		c.stuck(m)
 	}
 	change()
 	c.start(m)
