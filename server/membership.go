@@ -144,12 +144,27 @@ func (s *Server) followMembers(ctx context.Context) error {
 }
 
 func (s *Server) tellCluster(id string) error {
-	if s.cfg.Dir != "" {
-		if err := os.WriteFile(filepath.Join(s.cfg.Dir, clusterFile), []byte(id+"\n"), 0o600); err != nil {
-			return err
-		}
+	if err := s.keepCluster(id); err != nil {
+		return err
 	}
 	return s.gossip.SetCluster(id)
+}
+
+// keepCluster keeps the ID of the cluster, durably.
+func (s *Server) keepCluster(id string) error {
+	if s.cfg.Dir == "" {
+		return nil
+	}
+	path := filepath.Join(s.cfg.Dir, clusterFile)
+	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(id + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".tmp", path)
 }
 
 // founder makes a new cluster of servers that expect each other.

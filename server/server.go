@@ -276,8 +276,12 @@ func (s *Server) found(ctx context.Context) error {
 	if _, ok := view.ClusterMeta(); ok {
 		return nil
 	}
-	if _, err := s.raft.Do(ctx, &fsm.ClusterMeta{ClusterID: newClusterID(), Time: time.Now().UnixNano()}); err != nil {
+	id := newClusterID()
+	if _, err := s.raft.Do(ctx, &fsm.ClusterMeta{ClusterID: id, Time: time.Now().UnixNano()}); err != nil {
 		return fmt.Errorf("give the cluster its identity: %w", err)
+	}
+	if err := s.keepCluster(id); err != nil { // before anybody can stop it and have it join another
+		return fmt.Errorf("keep the cluster's identity: %w", err)
 	}
 	if c := s.cfg.SchedulerConfig; c != nil && *c != *api.DefaultSchedulerConfiguration() {
 		if _, err := s.raft.Do(ctx, &fsm.SchedulerConfigSet{Config: c}); err != nil {

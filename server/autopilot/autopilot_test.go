@@ -157,6 +157,8 @@ func (w *world) become(t *testing.T, s *Server, what string) {
 		s.Stats = &api.ServerStatus{ID: value, Cluster: "c", LastTerm: 1, LastIndex: 100}
 	case "cluster":
 		s.Stats = &api.ServerStatus{ID: s.ID, Cluster: value, LastTerm: 1, LastIndex: 100}
+	case "unsure": // it has a log, of whatever cluster
+		s.Stats = &api.ServerStatus{ID: s.ID, Bootstrapped: true, LastTerm: 1, LastIndex: 100}
 	case "lags":
 		s.Stats = &api.ServerStatus{ID: s.ID, Cluster: "c", LastTerm: 1}
 		w.config.MaxTrailingLogs = 10

@@ -57,9 +57,18 @@ func change(v Verb, s *Server, format string, args ...any) (Change, bool) {
 }
 
 // proven says whether the server itself has answered, and as one that this
-// cluster may have: what gossip says alone changes nothing.
+// cluster may have: what gossip says alone changes nothing. One that has a log and
+// does not know yet of which cluster may be of another: it would lose its log.
 func (o *Observation) proven(s *Server) bool {
-	return s.Leader || s.Status == api.ServerAlive && s.Stats != nil && s.Stats.ID == s.ID && (s.Stats.Cluster == "" || s.Stats.Cluster == o.Cluster)
+	switch {
+	case s.Leader:
+		return true
+	case s.Status != api.ServerAlive || s.Stats == nil || s.Stats.ID != s.ID:
+		return false
+	case s.Stats.Cluster == "":
+		return s.Raft || !s.Stats.Bootstrapped
+	}
+	return s.Stats.Cluster == o.Cluster
 }
 
 // leave removes who left.
