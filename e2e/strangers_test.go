@@ -25,8 +25,8 @@ func TestServersThatDoNotBelong(t *testing.T) {
 	home.ok(t, "namespace", "apply", "home")
 	join := fmt.Sprintf("server {\n  server_join {\n    retry_join = [\"127.0.0.1:%d\"]\n    retry_interval = \"1s\"\n  }\n}\n", home.Ports.Serf)
 	for what, c := range map[string]struct{ config, says string }{
-		"another gossip key":   {server(3, newKey(t), join), "encrypt"},
-		"no gossip key":        {"server {\n  bootstrap_expect = 3\n}\n" + join, "encrypt"},
+		"another gossip key":   {server(3, newKey(t), join), "all servers need the same server { encrypt }"},
+		"no gossip key":        {"server {\n  bootstrap_expect = 3\n}\n" + join, "the cluster's key"},
 		"a cluster of its own": {server(1, key, ""), "another cluster"},
 		"a name that is taken": {server(3, key, join+fmt.Sprintf("name = %q\n", home.Mark)), "give each agent a name of its own"},
 	} {
