@@ -138,7 +138,7 @@ func (c *cluster) killAll(context.Context, *rand.Rand) {
 }
 
 // killMajority leaves one server: it may acknowledge nothing until another one is
-// back.
+// back, and answers who takes what may be old.
 func (c *cluster) killMajority(ctx context.Context, left *member, random *rand.Rand) {
 	for _, m := range c.servers {
 		if m != left {
@@ -146,6 +146,10 @@ func (c *cluster) killMajority(ctx context.Context, left *member, random *rand.R
 			m.wait(10 * time.Second)
 		}
 	}
+	c.until(fmt.Sprintf("server %d, alone, answers a stale read", left.index), func(ctx context.Context) error {
+		a, err := c.ask(ctx, left.index, http.MethodGet, "/v1/jobs?stale=true", nil)
+		return a.failed(err)
+	})
 	rest(ctx, random, 4*time.Second)
 	for _, m := range c.servers {
 		if m != left {
@@ -255,9 +259,10 @@ func (c *cluster) clock(ctx context.Context, i int) (time.Time, error) {
 	return http.ParseTime(a.header.Get("Date"))
 }
 
-// jump sets a clock a day ahead or an hour behind, and later right again.
+// jump sets a clock ahead or behind, at most so far that certificates are over, and
+// later right again.
 func (c *cluster) jump(ctx context.Context, m *member, random *rand.Rand) {
-	by := []time.Duration{24 * time.Hour, -time.Hour, 45 * time.Second, -45 * time.Second}[random.IntN(4)]
+	by := []time.Duration{24 * time.Hour, -time.Hour, 45 * time.Second, -45 * time.Second, 400 * 24 * time.Hour}[random.IntN(5)]
 	if err := c.shift(m, by); errors.Is(err, errNoClock) {
 		c.t.Log(err)
 		return
