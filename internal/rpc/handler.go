@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -192,7 +193,7 @@ func (s *sender) send(frame []byte) error {
 		s.begun = true
 	}
 	_ = s.c.SetWriteDeadline(time.Now().Add(sendTimeout))
-	_, err := s.w.Write(frame)
+	err := s.write(frame)
 	if err == nil {
 		err = s.c.Flush()
 	}
@@ -200,4 +201,17 @@ func (s *sender) send(frame []byte) error {
 	_ = s.c.SetWriteDeadline(time.Time{})
 	s.broken = err != nil
 	return err
+}
+
+// maxWrite is how much is written at once. Each connection of HTTP/2 keeps a
+// buffer of the size of the largest part that ever went over it.
+const maxWrite = 4 << 10
+
+func (s *sender) write(frame []byte) error {
+	for part := range slices.Chunk(frame, maxWrite) {
+		if _, err := s.w.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }

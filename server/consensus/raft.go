@@ -52,7 +52,7 @@ type Config struct {
 	Multiplier int
 
 	// SnapshotAfter is the number of log entries after which a snapshot is
-	// made, 8192 when 0.
+	// made, 65536 when 0.
 	SnapshotAfter uint64
 
 	// TrailingEntries is how many entries the log keeps behind a snapshot, for
@@ -73,7 +73,7 @@ func (c *Config) stop(err error) {
 // Tuning.
 const (
 	snapshotInterval = 30 * time.Second
-	snapshotAfter    = 8192
+	snapshotAfter    = 65536
 	trailingEntries  = 1024
 	keptSnapshots    = 2
 	batchEntries     = 512

@@ -62,7 +62,7 @@ func defaultServer() Server {
 		JobDefaultPriority: 50, JobMaxPriority: 100, JobMaxCount: 50000,
 		JobMaxSourceSize: 1 << 20, JobTrackedVersions: 6,
 		EnableEventBroker: true, EventBufferSize: 100,
-		RaftMultiplier: 1, RaftSnapshotThreshold: 8192, RaftSnapshotInterval: 2 * time.Minute, RaftTrailingLogs: 1024,
+		RaftMultiplier: 1, RaftSnapshotThreshold: 65536, RaftSnapshotInterval: 2 * time.Minute, RaftTrailingLogs: 1024,
 		Snapshot: Snapshot{Retain: 30},
 		DefaultSchedulerConfig: SchedulerConfig{
 			SchedulerAlgorithm: "binpack",
