@@ -4,6 +4,7 @@
 // run. Jobs go through the HTTP API. It prints one line of JSON.
 //
 //	go run ./e2e/scale -binary bin/serai -nodes 5000 -jobs 100 -count 1000 [-shape spread]
+//	go run ./e2e/scale -binary bin/serai -suite
 //	go run ./e2e/scale -binary bin/serai -nodes 2300 -replay events.csv.gz -timeout 15m
 //	go run ./e2e/scale -binary bin/serai -cluster -timeout 20m [-parts idle,kills]
 //
@@ -45,6 +46,7 @@ type options struct {
 	Kills      int
 	Rest       time.Duration
 	Parts      string
+	Suite      bool
 }
 
 func main() {
@@ -68,6 +70,7 @@ func main() {
 	flag.IntVar(&o.Kills, "kills", 25, "how often the leader of a cluster is killed")
 	flag.DurationVar(&o.Rest, "rest", time.Minute, "how long idle clients of a cluster are looked at")
 	flag.BoolVar(&o.Reader, "reader", false, "be the process that reads; for its own use")
+	flag.BoolVar(&o.Suite, "suite", false, "run every shape, and the trace of -replay where it is given, and print a table with a verdict for each")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -84,6 +87,8 @@ func run(ctx context.Context, o *options) error {
 		return reader(ctx)
 	case o.Cluster:
 		return cluster(ctx, o)
+	case o.Suite:
+		return suite(ctx, o)
 	case o.Replay != "":
 		return show(replay(ctx, o))
 	}
