@@ -35,6 +35,7 @@ type distribution struct {
 	times    []int32
 	min, max int32
 	occurs   []bool
+	gaps     bool // a feasible row has no value
 }
 
 // spreadFor gives nil when a group has no spread.
@@ -90,7 +91,10 @@ func newDistribution(f *fleet.Fleet, b *api.Spread, share float64, count int, re
 		if row < 0 {
 			continue
 		}
-		if id := c.ID(row); id != fleet.Missing && !d.occurs[id] {
+		switch id := c.ID(row); {
+		case id == fleet.Missing:
+			d.gaps = true
+		case !d.occurs[id]:
 			d.occurs[id] = true
 			d.times[0]++
 		}
@@ -187,8 +191,22 @@ func (s *spread) score(row int32) float64 {
 	return sum
 }
 
-// table gives the scores of all cells.
+// flat says whether all rows have the score 0, as long as none is used more than
+// another.
+func (s *spread) flat() bool {
+	for _, d := range s.parts {
+		if !d.even || d.gaps || d.min != d.max {
+			return false
+		}
+	}
+	return true
+}
+
+// table gives the scores of all cells; nil when they are all 0.
 func (s *spread) table() []float64 {
+	if s.flat() {
+		return nil
+	}
 	out := make([]float64, len(s.rep))
 	for i, row := range s.rep {
 		if row >= 0 {

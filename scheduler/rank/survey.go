@@ -130,12 +130,14 @@ func (s *Selector) allowed(v *survey, i int, w uint64) uint64 {
 	return w &^ ruled
 }
 
-// quick is score with the scores of the spread's cells at hand.
+// quick is score with the scores of the spread's cells at hand; nil: all are 0.
 func (s *Selector) quick(row int32, table []float64) float64 {
 	sum, n := s.terms(row)
+	if s.spread != nil {
+		n++
+	}
 	if table != nil {
 		sum += table[s.spread.cells.ID(row)]
-		n++
 	}
 	if len(s.avoid) > 0 && slices.Contains(s.avoid, row) {
 		sum += penalty
