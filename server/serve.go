@@ -27,7 +27,8 @@ func (s *Server) Answers(op *api.Endpoint) bool { return s.endpoints.Answers(op)
 
 // Handle runs an operation of the API's table; req points to its request type.
 // What is not asked for as stale is answered by the leader alone: elsewhere the
-// error is of kind api.ErrNoLeader, and Route says where to ask.
+// error is of kind api.ErrNoLeader, and Route says where to ask. With an error of
+// that kind nothing was done, for certain.
 func (s *Server) Handle(ctx context.Context, op *api.Endpoint, req any) (resp any, meta api.Meta, err error) {
 	defer func(start time.Time) { s.measureRequest(op, req, start, meta, err) }(time.Now())
 	q := options(req)
@@ -47,7 +48,9 @@ func (s *Server) Handle(ctx context.Context, op *api.Endpoint, req any) (resp an
 			return nil, api.Meta{}, err
 		}
 	}
-	return s.endpoints.Handle(ctx, op, req)
+	ctx, mark := marked(ctx)
+	resp, meta, err = s.endpoints.Handle(ctx, op, req)
+	return resp, meta, certain(err, mark)
 }
 
 func notLeader(leader string) error {

@@ -190,6 +190,9 @@ type raftLog struct{ raft *consensus.Raft }
 
 func (l raftLog) Apply(ctx context.Context, c fsm.Command) (any, uint64, error) {
 	done, err := l.raft.Do(ctx, c)
+	if !errors.Is(err, api.ErrNoLeader) {
+		touched(ctx)
+	}
 	return done.Result, done.Index, err
 }
 

@@ -51,7 +51,7 @@ func with(ctx context.Context, o *options, r *report, n int, part func(context.C
 	o = &options{Nodes: n, Jobs: o.Jobs, Count: o.Count, Type: "batch", Submitters: o.Submitters, Binary: o.Binary, Kills: o.Kills, Rest: o.Rest, Profile: o.Profile}
 	r.say("three servers start")
 	t, err := startTrio(ctx, o.Binary)
-	defer func() { t.end(err != nil) }()
+	defer func() { t.end(err != nil || o.Profile != "") }()
 	if err != nil {
 		return err
 	}

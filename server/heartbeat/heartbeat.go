@@ -61,16 +61,22 @@ func New(c Config) *Monitor {
 func (m *Monitor) Beat(nodeID string) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	ttl := m.MinTTL
-	if m.MaxPerSec > 0 {
-		ttl = max(ttl, time.Duration(float64(len(m.deadline))/m.MaxPerSec*float64(time.Second)))
-	}
+	ttl := m.ttl(len(m.deadline))
 	ttl += rand.N(ttl/2 + 1)
 	m.brake.heard(nodeID)
 	if m.running {
 		m.set(nodeID, deadline{at: time.Now().Add(ttl + m.Grace)})
 	}
 	return ttl
+}
+
+// ttl is the shortest time between the heartbeats of one of so many nodes; each is
+// given up to half of it more.
+func (m *Monitor) ttl(nodes int) time.Duration {
+	if m.MaxPerSec <= 0 {
+		return m.MinTTL
+	}
+	return max(m.MinTTL, time.Duration(float64(nodes)/m.MaxPerSec*float64(time.Second)))
 }
 
 // set changes a deadline, and wakes the loop when it would sleep past it.
@@ -136,11 +142,12 @@ func (m *Monitor) start(v *state.View) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.running, m.wake = true, time.Now() // the first pass finds the next one
+	nodes := v.NodeCount()
 	for n := range v.Nodes() {
 		if _, known := m.deadline[n.ID]; known || n.Status == api.NodeStatusDown {
 			continue
 		}
-		d := deadline{at: time.Now().Add(m.remembered(n.ID))}
+		d := deadline{at: time.Now().Add(m.remembered(n.ID, nodes))}
 		if n.Status == api.NodeStatusDisconnected {
 			d = m.away(v, n)
 		}

@@ -79,15 +79,17 @@ func (m *Monitor) keep() {
 	}
 }
 
-// remembered gives how long a new leader waits for a node: for as long as the one
-// before it would have, with the time in which nobody led left out; for no less
-// than a node that lives needs to be heard again; and for the failover time where
+// remembered gives how long a new leader waits for one of so many nodes: for as
+// long as the one before it would have, with the time in which nobody led left
+// out; for no less than a node that lives may take to be heard again, since it may
+// have been heard after this server was told; and for the failover time where
 // nobody has told. The caller holds mu.
-func (m *Monitor) remembered(nodeID string) time.Duration {
+func (m *Monitor) remembered(nodeID string, nodes int) time.Duration {
 	left, known := m.memory.left[nodeID]
 	if !known {
 		return m.Failover
 	}
 	passed := min(time.Since(m.memory.at), 2*ShareEvery) // after that, no leader was heard
-	return min(max(left-passed, m.MinTTL+m.Grace), m.Failover)
+	again := m.ttl(nodes) * 3 / 2 / 2                    // clients leave time for a second attempt
+	return min(max(left-passed, again+m.Grace), m.Failover)
 }

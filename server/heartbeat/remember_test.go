@@ -129,6 +129,36 @@ func TestLeaderThatComesBackRemembers(t *testing.T) {
 	})
 }
 
+// TestManyNodesAreNotGivenUpForBeatsThatWereNotShared has a node heard after the
+// others were told: it will be silent for half of its time, and must not be given
+// up for that.
+func TestManyNodesAreNotGivenUpForBeatsThatWereNotShared(t *testing.T) {
+	withRelay(t, func(r *relay) {
+		a, b := r.server(), r.server()
+		for i := range 5000 { // each is heard every 100 s or so
+			register(t, r.l, node(i))
+		}
+		end := r.lead(a, b)
+		a.mu.Lock()
+		a.set(node(7), deadline{at: time.Now().Add(a.Grace)})
+		a.mu.Unlock()
+		time.Sleep(ShareEvery - time.Second)
+		ttl := a.Beat(node(7))
+		time.Sleep(5 * time.Second)
+		b.mu.Lock() // as if the last message had gone before that
+		b.memory = memory{term: 1, at: time.Now(), left: map[string]time.Duration{node(7): 0}}
+		b.mu.Unlock()
+		end()
+		end = r.lead(b, a)
+		time.Sleep(ttl/2 - 5*time.Second)
+		synctest.Wait()
+		if got := r.status(node(7)); got != api.NodeStatusReady {
+			t.Errorf("the node is %s before it must be heard again", got)
+		}
+		end()
+	})
+}
+
 // TestTimeWithoutLeaderDoesNotCount has nobody lead for long: the nodes had nobody
 // to tell that they live.
 func TestTimeWithoutLeaderDoesNotCount(t *testing.T) {
@@ -183,7 +213,7 @@ func TestLearnRefuses(t *testing.T) {
 		if err := m.Learn(&api.NodeDeadlines{Term: 7, First: true, NodeIDs: []string{"n"}, Left: []int64{1 << 62}}); err != nil {
 			t.Fatal(err)
 		}
-		if got := m.remembered("n"); got != m.Failover {
+		if got := m.remembered("n", 1); got != m.Failover {
 			t.Errorf("a node is waited for for %s", got)
 		}
 		if err := m.Learn(&api.NodeDeadlines{Term: 6, First: true}); !errors.Is(err, api.ErrConflict) {

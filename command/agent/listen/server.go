@@ -124,7 +124,7 @@ func (s *Server) Run(ctx context.Context) error {
 	serve, sorted := s.listener, make(chan error, 1)
 	if s.sorter != nil {
 		if s.cfg.TLS != nil {
-			s.sorter.tls = s.cfg.TLS(s.protos)
+			s.sorter.tls = newGate().guarding(s.cfg.TLS(s.protos))
 		}
 		serve = s.sorter.http
 		go func() { sorted <- s.sorter.run() }()

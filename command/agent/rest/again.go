@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,27 +17,34 @@ import (
 // harmlessTwice are the writes that may be done twice: what they set is the same
 // after the second time. They are sent again when the leader dies over them.
 var harmlessTwice = []*api.Endpoint{
-	api.JobsRegister.Endpoint, api.JobUpdate.Endpoint, api.JobStable.Endpoint,
+	api.JobsRegister.Endpoint, api.JobUpdate.Endpoint, api.JobStable.Endpoint, api.JobEvaluate.Endpoint, api.JobScale.Endpoint, api.AllocationStop.Endpoint,
 	api.NamespaceUpsert.Endpoint, api.NamespaceWrite.Endpoint, api.NodePoolUpsert.Endpoint, api.NodePoolWrite.Endpoint,
-	api.NodeEligibility.Endpoint, api.ACLPolicyWrite.Endpoint, api.SystemGC.Endpoint, api.SystemReconcileSummaries.Endpoint,
+	api.NodeEligibility.Endpoint, api.NodeDrain.Endpoint, api.NodeEvaluate.Endpoint,
+	api.ACLPolicyWrite.Endpoint, api.SystemGC.Endpoint, api.SystemReconcileSummaries.Endpoint,
 }
 
-// keepBody reads the body of a request that may have to be sent again.
-func keepBody(r *http.Request, op *api.Endpoint) error {
-	if !slices.Contains(harmlessTwice, op) || r.Body == nil {
-		return nil
+// twiceKey is in the context of requests that may be done twice.
+type twiceKey struct{}
+
+// keepBody reads the body of a request, which may have to be sent again, and notes
+// whether that may be so although it may have been done.
+func keepBody(r *http.Request, op *api.Endpoint) (*http.Request, error) {
+	twice := slices.Contains(harmlessTwice, op)
+	if r.Body == nil || op.Kind == api.Read && !twice {
+		return r, nil
 	}
 	body, err := io.ReadAll(r.Body)
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return listen.TooLarge(large.Limit)
+		return nil, listen.TooLarge(large.Limit)
 	}
 	if err != nil {
-		return fmt.Errorf("read request body: %w", err)
+		return nil, fmt.Errorf("read request body: %w", err)
 	}
+	r = r.WithContext(context.WithValue(r.Context(), twiceKey{}, twice && !insists(body, op)))
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	r.Body, _ = r.GetBody()
-	return nil
+	return r, nil
 }
 
 // again gives a request as it was before it was sent.
@@ -49,17 +57,22 @@ func again(r *http.Request) *http.Request {
 	return next
 }
 
-// kept says whether a request is one that may be done twice. One that insists on
-// the index that it changes would be refused the second time.
-func kept(r *http.Request) bool {
-	if r.GetBody == nil {
-		return false
+// harmless says whether a request may be done twice.
+func harmless(r *http.Request) bool {
+	twice, _ := r.Context().Value(twiceKey{}).(bool)
+	return twice
+}
+
+// insists says whether a request is for one index of what it changes: it would be
+// refused the second time. So would one that nobody can read.
+func insists(body []byte, op *api.Endpoint) bool {
+	var on struct {
+		EnforceIndex   bool
+		JobModifyIndex uint64
 	}
-	body, err := r.GetBody()
-	if err != nil {
-		return false
+	err := json.NewDecoder(bytes.NewReader(body)).Decode(&on)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return true
 	}
-	var on struct{ EnforceIndex bool }
-	err = json.NewDecoder(body).Decode(&on)
-	return (err == nil || errors.Is(err, io.EOF)) && !on.EnforceIndex
+	return on.EnforceIndex || op == api.JobScale.Endpoint && on.JobModifyIndex != 0
 }

@@ -26,11 +26,14 @@ func TestWhatIsSentAgain(t *testing.T) {
 		"a body that is not JSON":          {"PUT", `{`, api.JobsRegister.Endpoint, died, false},
 		"a dispatch":                       {"PUT", `{}`, api.JobDispatch.Endpoint, died, false},
 		"a dispatch that reached nobody":   {"PUT", `{}`, api.JobDispatch.Endpoint, tlsx.ErrUnreached, true},
+		"a count":                          {"PUT", `{"Count":3}`, api.JobScale.Endpoint, died, true},
+		"a count for one index":            {"PUT", `{"Count":3,"JobModifyIndex":7}`, api.JobScale.Endpoint, died, false},
 		"an action without a body":         {"PUT", ``, api.SystemGC.Endpoint, died, true},
 		"a deregistration the leader died": {"DELETE", ``, api.JobDeregister.Endpoint, died, false},
 	} {
 		r := httptest.NewRequest(c.method, "/v1/x", strings.NewReader(c.body))
-		if err := keepBody(r, c.op); err != nil {
+		r, err := keepBody(r, c.op)
+		if err != nil {
 			t.Fatal(name, err)
 		}
 		if got := repeatable(r, c.err); got != c.want {
@@ -45,7 +48,7 @@ func TestWhatIsSentAgain(t *testing.T) {
 	}
 	large := httptest.NewRequest(http.MethodPut, "/v1/jobs", strings.NewReader(strings.Repeat("x", 100)))
 	large.Body = http.MaxBytesReader(nil, large.Body, 10)
-	if err := keepBody(large, api.JobsRegister.Endpoint); !errors.Is(err, api.ErrTooLarge) {
+	if _, err := keepBody(large, api.JobsRegister.Endpoint); !errors.Is(err, api.ErrTooLarge) {
 		t.Errorf("a body that is too large: %v", err)
 	}
 }

@@ -175,7 +175,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// A job's ID may hold slashes; what stands behind one is meant first.
 		notThere(w, unbuiltBehind(path))
 	case match.Endpoint != nil:
-		err := a.serve(w, a.withSecret(r), match)
+		err := a.lasting(w, a.withSecret(r), match)
 		if auth.WrongSecret(err) && a.guesses.slow(w, r) {
 			return
 		}

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -48,9 +49,6 @@ func (a *API) forwardToLeader(w http.ResponseWriter, r *http.Request, op *api.En
 	}
 	away, err := a.elsewhere(r)
 	if err != nil || !away {
-		return false, err
-	}
-	if err := keepBody(r, op); err != nil {
 		return false, err
 	}
 	a.toLeader(w, r)
@@ -132,10 +130,52 @@ func repeatable(r *http.Request, err error) bool {
 	if r.Context().Err() != nil {
 		return false
 	}
-	if r.Method == http.MethodGet && r.ContentLength == 0 || kept(r) {
+	if r.Method == http.MethodGet && r.ContentLength == 0 || harmless(r) {
 		return true
 	}
 	return errors.Is(err, tlsx.ErrUnreached)
+}
+
+// lasting answers a request over a change of the leader: one with which nothing
+// was done when this server ceased to lead, or that may be done twice, goes to the
+// next leader.
+func (a *API) lasting(w http.ResponseWriter, r *http.Request, match api.Match) error {
+	op := match.Endpoint
+	if a.Peer == nil || a.Server == nil || op.Kind != api.Write && op.Kind != api.Read && op.Kind != api.Lookup || !needsLeader(r, op) {
+		return a.serve(w, r, match)
+	}
+	deadlines := http.NewResponseController(w)
+	_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout))
+	r, err := keepBody(r, op)
+	_ = deadlines.SetReadDeadline(time.Time{})
+	if err != nil {
+		return err
+	}
+	header := w.Header().Clone()
+	var deadline time.Time
+	for {
+		err := a.serve(w, again(r), match)
+		if err == nil || !a.deposed(r, err) {
+			return err
+		}
+		if deadline.IsZero() {
+			deadline = time.Now().Add(leaderPatience)
+		}
+		if time.Now().After(deadline) || !pause(r.Context(), leaderRetry) {
+			return err
+		}
+		clear(w.Header())
+		maps.Copy(w.Header(), header)
+	}
+}
+
+// deposed says whether a request failed because this server does not lead any
+// more, and may be answered by the next leader.
+func (a *API) deposed(r *http.Request, err error) bool {
+	if r.Context().Err() != nil {
+		return false
+	}
+	return errors.Is(err, api.ErrNoLeader) || errors.Is(err, api.ErrUnavailable) && !a.Agent.Leads() && harmless(r)
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
