@@ -2,12 +2,29 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
+// wantedRate is how many placements a second three servers must commit.
+const wantedRate = 10000
+
+// placing is one load.
+type placing struct {
+	key         string
+	jobs, count int
+	rate        float64 // placements that are asked for in a second; 0: all at once
+	goal        float64 // placements a second
+	readGoal    float64 // milliseconds
+}
+
 // load places jobs on the fleet while others read from the followers: once with
-// a tenth of the allocations, to begin with, and then with all of them.
+// a tenth of the allocations, to begin with, then with all of them at once, which
+// tells how many a second there are, and then at the wanted rate, under which reads
+// have to be quick.
 func (c *clusterRun) load(ctx context.Context) error {
 	leader, err := c.t.leader(ctx)
 	if err != nil {
@@ -30,12 +47,12 @@ func (c *clusterRun) load(ctx context.Context) error {
 		return err
 	}
 	quiet.rows(c.report, "quiet", "before the load", 0)
-	for _, size := range []struct {
-		key         string
-		jobs, count int
-		goal        float64
-	}{{"small", max(1, c.o.Jobs/10), c.o.Count, 0}, {"full", c.o.Jobs, c.o.Count, 10000}} {
-		if err := c.place(ctx, reads, size.key, size.jobs, size.count, size.goal); err != nil {
+	for _, size := range []placing{
+		{key: "small", jobs: max(1, c.o.Jobs/10), count: c.o.Count},
+		{key: "full", jobs: c.o.Jobs, count: c.o.Count, goal: wantedRate},
+		{key: "paced", jobs: c.o.Jobs, count: c.o.Count, rate: wantedRate, readGoal: 10},
+	} {
+		if err := c.place(ctx, reads, size); err != nil {
 			return err
 		}
 		if now, err := c.t.leader(ctx); err != nil || now != leader {
@@ -48,7 +65,8 @@ func (c *clusterRun) load(ctx context.Context) error {
 
 // place submits jobs and waits until their allocations are on the nodes and the
 // servers know that they run.
-func (c *clusterRun) place(ctx context.Context, reads *readers, key string, jobs, count int, goal float64) error {
+func (c *clusterRun) place(ctx context.Context, reads *readers, p placing) error {
+	key, jobs, count := p.key, p.jobs, p.count
 	var list []wanted
 	total := jobs * count
 	for i := range jobs {
@@ -64,7 +82,7 @@ func (c *clusterRun) place(ctx context.Context, reads *readers, key string, jobs
 		before = append(before, usageOf(m.pid()))
 	}
 	own, ran, began := ownCPU(), c.f.running.Load(), time.Now()
-	if err := c.f.submit(ctx, c.t, &c.f.shape, list); err != nil {
+	if err := c.submit(ctx, list, p.rate); err != nil {
 		return fmt.Errorf("submit: %w", err)
 	}
 	if err := c.f.allPlaced(ctx, list); err != nil {
@@ -90,12 +108,31 @@ func (c *clusterRun) place(ctx context.Context, reads *readers, key string, jobs
 	}
 	note += fmt.Sprintf(", of the clients %.1f; over-committed nodes: %d", ownCPU()-own, c.f.overcommitted())
 	what := fmt.Sprintf("%d jobs of %d on %d nodes: placements, committed on three servers and received by their nodes", jobs, count, c.o.Nodes)
-	c.report.add(row{Key: "placements_" + key, What: what, Unit: "/s", Goal: goal, Least: true, Note: note}, out.PlacementsPerSec)
-	limit := 0.0
-	if goal > 0 {
-		limit = 10
+	when := "under that load"
+	if p.rate > 0 {
+		what += fmt.Sprintf(", of %.0f/s that are asked for", p.rate)
+		when = fmt.Sprintf("under %.0f placements/s", p.rate)
 	}
-	seen.rows(c.report, key, "under that load", limit)
+	c.report.add(row{Key: "placements_" + key, What: what, Unit: "/s", Goal: p.goal, Least: true, Note: note}, out.PlacementsPerSec)
+	seen.rows(c.report, key, when, p.readGoal)
 	wait()
 	return nil
+}
+
+// submit registers the jobs: all at once, or as many as make a number of
+// placements a second.
+func (c *clusterRun) submit(ctx context.Context, list []wanted, rate float64) error {
+	if rate == 0 {
+		return c.f.submit(ctx, c.t, &c.f.shape, list)
+	}
+	began, sent := time.Now(), 0
+	var g errgroup.Group
+	for i := range list {
+		if !pause(ctx, time.Until(began.Add(time.Duration(float64(sent)/rate*float64(time.Second))))) {
+			break
+		}
+		g.Go(func() error { return c.f.submit(ctx, c.t, &c.f.shape, list[i:i+1]) })
+		sent += list[i].count
+	}
+	return errors.Join(g.Wait(), ctx.Err())
 }

@@ -58,8 +58,11 @@ type held struct {
 // leaves the loops running until run ends.
 func (n *node) open(ctx, run context.Context) error {
 	resp, err := n.server.Register(ctx, &api.NodeRegisterRequest{Node: n.def})
-	if err != nil {
-		return err
+	for failed := time.Duration(0); err != nil; {
+		if failed = backOff(failed); !pause(ctx, failed) {
+			return err
+		}
+		resp, err = n.server.Register(ctx, &api.NodeRegisterRequest{Node: n.def})
 	}
 	loops := &n.fleet.loops
 	loops.Go(func() { n.follow(run) })
