@@ -36,20 +36,25 @@ type proxies struct {
 }
 
 func (a *API) newProxies() proxies {
-	p := proxies{node: a.proxy("the agent of the node", toNodeOf)}
+	p := proxies{node: a.proxy("the agent of the node", toNodeOf, fromNode)}
 	p.node.Transport = a.nodeTransport()
 	if a.Peer != nil {
-		p.leader = a.proxy("the leader", func(*httputil.ProxyRequest) {})
+		p.leader = a.proxy("the leader", func(*httputil.ProxyRequest) {}, asItIs)
 		p.leader.Transport = leaderTransport{a}
 	}
 	if a.Servers != nil {
-		p.server = a.proxy("a server", func(*httputil.ProxyRequest) {})
+		p.server = a.proxy("a server", func(*httputil.ProxyRequest) {}, asItIs)
 		p.server.Transport = a.Servers
 	}
 	return p
 }
 
-func (a *API) proxy(whom string, rewrite func(r *httputil.ProxyRequest)) *httputil.ReverseProxy {
+// asItIs takes an answer as a server gives it.
+func asItIs(*http.Response) error { return nil }
+
+// proxy passes requests on to somebody; rewrite says where, and answered looks
+// at what comes back.
+func (a *API) proxy(whom string, rewrite func(r *httputil.ProxyRequest), answered func(*http.Response) error) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		FlushInterval: -1, // every part of a stream is wanted at once
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -65,7 +70,7 @@ func (a *API) proxy(whom string, rewrite func(r *httputil.ProxyRequest)) *httput
 				resp.Header.Del(name)
 			}
 			resp.Header.Del("X-Content-Type-Options")
-			return nil
+			return answered(resp)
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if !errors.Is(err, api.ErrNoLeader) {
