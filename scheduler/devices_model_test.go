@@ -29,7 +29,7 @@ func TestDevicesModel(t *testing.T) {
 			m.node()
 		}
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			rapid.SampledFrom([]func(){m.submit, m.submit, m.run, m.run, m.ends, m.node}).Draw(t, "step")()
+			step(t, m.submit, m.submit, m.run, m.run, m.ends, m.node)
 		}
 	})
 }

@@ -27,7 +27,7 @@ func TestModel(t *testing.T) {
 			m.addNode()
 		}
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			rapid.SampledFrom([]func(){m.addNode, m.changeNode, m.submit, m.submit, m.evaluateJob, m.evaluateJob, m.evaluateJob, m.clientSays, m.clientSays, m.ask}).Draw(t, "step")()
+			step(t, m.addNode, m.changeNode, m.submit, m.submit, m.evaluateJob, m.evaluateJob, m.evaluateJob, m.clientSays, m.clientSays, m.ask)
 		}
 	})
 }

@@ -25,7 +25,7 @@ func TestPreemptionModel(t *testing.T) {
 			m.addNode()
 		}
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			rapid.SampledFrom([]func(){m.submit, m.run, m.run, m.run, m.clientSays, m.clientSays}).Draw(t, "step")()
+			step(t, m.submit, m.run, m.run, m.run, m.clientSays, m.clientSays)
 		}
 	})
 }

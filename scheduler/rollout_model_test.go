@@ -28,9 +28,7 @@ func rollout(t *rapid.T) {
 		m.add(rapid.IntRange(1, 4).Draw(t, "size") * 1000)
 	}
 	for range rapid.IntRange(5, 60).Draw(t, "steps") {
-		rapid.SampledFrom([]func(){
-			m.node, m.node, m.submit, m.evaluateOne, m.evaluateOne, m.clients, m.clients, m.clients, m.someone, m.judgeOne, m.judgeOne, m.wait,
-		}).Draw(t, "step")()
+		step(t, m.node, m.node, m.submit, m.evaluateOne, m.evaluateOne, m.clients, m.clients, m.clients, m.someone, m.judgeOne, m.judgeOne, m.wait)
 	}
 	m.settle()
 }
