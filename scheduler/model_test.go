@@ -108,7 +108,52 @@ func (m *model) submit() {
 	if rapid.Bool().Draw(m.T, "one datacenter") {
 		j.Datacenters = []string{"dc1"}
 	}
+	m.wishes(j)
 	m.putJob(j)
+}
+
+// wishes adds what has a say in where allocations go, and whether all of them do.
+func (m *model) wishes(j *api.Job) {
+	switch m.sample("wish", "none", "none", "even", "targets", "affinity") {
+	case "even":
+		j.Spreads = parseSpreads("100 ${meta.rack}")
+	case "targets":
+		j.TaskGroups[0].Spreads = parseSpreads("50 ${node.datacenter} dc1:70")
+	case "affinity":
+		j.TaskGroups[0].Affinities = parseAffinities("-50 ${meta.rack} = r2")
+	}
+	switch m.sample("gang", "none", "none", "none", "group", "job") {
+	case "group":
+		j.TaskGroups[0].AllAtOnce = true
+	case "job":
+		j.AllAtOnce = true
+	}
+}
+
+// allOrNone checks that of a group, or of all groups, which wants that nothing is
+// placed while something of it has no place, and that all of it is told.
+func (m *model) allOrNone(j *api.Job, p *scheduler.Plan) {
+	if j.Stop || j.Type == api.JobTypeSystem || j.Type == api.JobTypeSysbatch {
+		return
+	}
+	short := false
+	for _, g := range j.TaskGroups {
+		short = short || p.Eval.QueuedAllocations[g.Name] > 0
+	}
+	for _, g := range j.TaskGroups {
+		queued, f := p.Eval.QueuedAllocations[g.Name], p.Eval.FailedTGAllocs[g.Name]
+		if queued > 0 && (f == nil || f.CoalescedFailures+1 != queued) {
+			m.Fatalf("%d of group %s of %s are queued, and told is %+v", queued, g.Name, j.ID, f)
+		}
+		if queued == 0 && !(j.AllAtOnce && short) || !g.AllAtOnce && !j.AllAtOnce {
+			continue
+		}
+		for i := range p.Placements {
+			if p.Placements[i].Group.Name == g.Name {
+				m.Fatalf("group %s of %s is placed in part, %d are queued", g.Name, j.ID, queued)
+			}
+		}
+	}
 }
 
 // live gives the allocations that shall run or still do, in order.
@@ -170,6 +215,7 @@ func (m *model) evaluateJob() {
 	default:
 		m.Fatalf("evaluation is %s", p.Eval.Status)
 	}
+	m.allOrNone(j, p)
 	if !j.Stop && (j.Type == api.JobTypeService || j.Type == api.JobTypeBatch) {
 		m.complete(j, p)
 	}
@@ -235,7 +281,7 @@ func (m *model) complete(j *api.Job, p *scheduler.Plan) {
 		if there > g.Count || there+queued < g.Count {
 			m.Fatalf("group %s of %s: %d there, %d queued, count %d", g.Name, j.ID, there, queued, g.Count)
 		}
-		if queued > 0 && len(j.Constraints)+len(g.Constraints) == 0 && there+queued == g.Count {
+		if queued > 0 && !g.AllAtOnce && !j.AllAtOnce && len(j.Constraints)+len(g.Constraints) == 0 && there+queued == g.Count {
 			m.fitsNowhere(j, g)
 		}
 	}

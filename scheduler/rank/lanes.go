@@ -27,7 +27,7 @@ func newLanes(s *Selector, evict bool) *lanes {
 	s.collisions.table()
 	n := 1
 	if s.spread != nil {
-		n = s.spread.cells.Len() * classes
+		n = max(s.spread.cells.Len(), 1) * classes // no cells: there are no nodes
 	}
 	l.fewest = 1
 	if s.affinity != nil {
