@@ -149,7 +149,8 @@ func (p *placer) short(row int32, why rank.Refusal) {
 		add(&m.ClassFiltered, class)
 		return
 	}
-	if r.queued[name] == 0 {
+	if !p.d.failed {
+		p.d.failed = true
 		r.blocked = append(r.blocked, p.d)
 	}
 	r.queued[name]++

@@ -82,7 +82,7 @@ func (p *placer) replace(w want) bool {
 	mark := r.tx.Mark()
 	row, known := f.Row(previous.NodeID)
 	release := known && !previous.ClientTerminal() && f.Node(row).Status != api.NodeStatusDown
-	if p.failed() != nil && !release && !p.d.single {
+	if p.d.failed && !release && !p.d.single {
 		p.fail(1)
 		return false
 	}
@@ -179,13 +179,16 @@ func (p *placer) now() *api.AllocationMetric {
 	return p.metric
 }
 
-func (p *placer) failed() *api.AllocationMetric { return p.r.failed[p.d.group.Name] }
-
-// fail notes that allocations could not be placed. The first failure is told
-// in full.
+// fail notes that allocations could not be placed. The first failure of a group
+// is told in full. What is waited for is room for each of its demands: that of an
+// older version can be another than that of the current one.
 func (p *placer) fail(n int) {
 	r, name := p.r, p.d.group.Name
 	r.queued[name] += n
+	if !p.d.failed {
+		p.d.failed = true
+		r.blocked = append(r.blocked, p.d)
+	}
 	if m := r.failed[name]; m != nil {
 		m.CoalescedFailures += n
 		return
@@ -193,7 +196,6 @@ func (p *placer) fail(n int) {
 	m := p.sel.Failed(p.sel.Metric(p.base))
 	m.CoalescedFailures = n - 1
 	r.note(p.d, m)
-	r.blocked = append(r.blocked, p.d)
 }
 
 // note tells why not all of a group was placed.

@@ -109,6 +109,16 @@ func (m *rolloutModel) submit() {
 			}
 		}
 		g.AllAtOnce = rapid.IntRange(0, 9).Draw(m.T, "gang") == 0
+		if id != "y" {
+			switch m.sample("where", "anywhere", "anywhere", "anywhere", "hosts", "spread", "port") {
+			case "hosts":
+				g.Constraints = parseConstraints("- distinct_hosts true")
+			case "spread":
+				g.Spreads = parseSpreads("100 ${node.unique.name}")
+			case "port":
+				g.Networks = []*api.NetworkResource{{ReservedPorts: []api.Port{{Label: "http", Value: 80}}}}
+			}
+		}
 		m.policies(g)
 	}
 	m.version(j)
@@ -352,7 +362,7 @@ func (m *rolloutModel) evaluateJobOf(e *api.Evaluation) {
 		m.Fatal(err)
 	}
 	if said := tell(q); said != "" && !m.other(p) {
-		m.Fatalf("after\n%s\na second plan is\n%s\n%s", tell(p), said, m.dump(e.JobID))
+		m.Fatalf("after\n%s\nqueued %v failed %+v\na second plan is\n%s\n%s", tell(p), p.Eval.QueuedAllocations, p.Eval.FailedTGAllocs, said, m.dump(e.JobID))
 	}
 	m.exact(p)
 }

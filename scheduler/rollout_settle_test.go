@@ -18,6 +18,9 @@ func (m *rolloutModel) settle() {
 		c.NodeResources.Cpu.CpuShares = 40000
 		m.putNode(&c)
 	}
+	for len(m.nodes) < 24 { // hosts and ports enough for all and their canaries
+		m.add(40000)
+	}
 	for _, id := range []string{"s", "y", "b"} {
 		if old, ok := m.Job(api.DefaultNamespace, id); ok {
 			if d := m.active(id); d != nil && d.Status == api.DeploymentPaused {

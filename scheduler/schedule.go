@@ -66,6 +66,7 @@ type demand struct {
 	feasible *feasible.Group
 	usage    fit.Usage
 	single   bool // it is that of one allocation, not of all of its group
+	failed   bool // there is no room for it
 }
 
 type demandKey struct {
