@@ -178,6 +178,9 @@ func (c *cluster) absent(a *api.Allocation, p presence) {
 	}
 }
 
+// lives says whether there is such an allocation, and it has not ended.
+func (c *cluster) lives(a *api.Allocation) bool { return a != nil && !a.ClientTerminal() }
+
 // over decides about an allocation that has ended by itself.
 func (c *cluster) over(a *api.Allocation) {
 	switch {
@@ -189,6 +192,8 @@ func (c *cluster) over(a *api.Allocation) {
 			c.moving = append(c.moving, a)
 		}
 	case a.ClientStatus == api.AllocClientFailed && c.replaced(a): // replaced while nobody saw it
+		c.end(a)
+	case a.ClientStatus == api.AllocClientFailed && c.lives(c.original(a)): // nor needed any more
 		c.end(a)
 	case a.ClientStatus == api.AllocClientFailed:
 		if r := c.stage.retry(a); !r.at.IsZero() {

@@ -140,19 +140,21 @@ func (c *cluster) heard(a *api.Allocation) bool {
 
 // stoodIn says whether an allocation was a replacement for one that has come
 // back.
-func (c *cluster) stoodIn(a *api.Allocation) bool {
+func (c *cluster) stoodIn(a *api.Allocation) bool { return c.original(a) != nil }
+
+// original gives the allocation that has come back and that another was a
+// replacement for; nil when there is none.
+func (c *cluster) original(a *api.Allocation) *api.Allocation {
 	if len(c.back) == 0 {
-		return false
+		return nil
 	}
 	for range c.allocs {
-		if c.back[a.PreviousAllocation] {
-			return true
-		}
-		if a = c.lookup(a.PreviousAllocation); a == nil {
-			return false
+		back := c.back[a.PreviousAllocation]
+		if a = c.lookup(a.PreviousAllocation); a == nil || back {
+			return a
 		}
 	}
-	return false
+	return nil
 }
 
 // successor gives the allocation that runs, and goes on to run, in place of
