@@ -270,6 +270,32 @@ func (s *session) showTaskResources(a *api.Allocation, name string, usage *api.A
 	t.Row(cpu, memory, size(uint64(max(0, a.AllocatedResources.Shared.DiskMB))*mebibyte), strings.Join(addresses, ", "))
 	t.Write(s.Stdout, s.Style)
 	s.Printf("")
+	s.showGrants(r)
+}
+
+// showGrants shows the cores and devices that a task was given.
+func (s *session) showGrants(r *api.AllocatedTaskResources) {
+	if len(r.Cpu.ReservedCores) > 0 {
+		cores := make([]string, len(r.Cpu.ReservedCores))
+		for i, c := range r.Cpu.ReservedCores {
+			cores[i] = fmt.Sprint(c)
+		}
+		s.Printf("Reserved Cores: %s\n", strings.Join(cores, ", "))
+	}
+	if len(r.Devices) == 0 {
+		return
+	}
+	t := cli.NewTable("Device", "IDs", "Share")
+	for _, d := range r.Devices {
+		share := "all"
+		if d.Share > 0 {
+			share = fmt.Sprint(d.Share)
+		}
+		t.Row(d.Vendor+"/"+d.Type+"/"+d.Name, strings.Join(d.DeviceIDs, ", "), share)
+	}
+	s.Printf("Devices:")
+	t.Write(s.Stdout, s.Style)
+	s.Printf("")
 }
 
 func memoryInUse(m *api.MemoryStats) uint64 {
