@@ -26,7 +26,7 @@ type hub struct {
 // with the number of streams, to bound the messages of all.
 const (
 	leastDistance  = 10 * time.Millisecond
-	streamDistance = 50 * time.Microsecond // 20,000 messages a second in all
+	streamDistance = 100 * time.Microsecond // 10,000 messages a second in all
 )
 
 func (h *hub) distance() time.Duration {
