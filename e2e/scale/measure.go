@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -61,6 +62,9 @@ func measure(ctx context.Context, o *options, shape shape, s *server, f *fleet, 
 			n := int(f.running.Load() - ran)
 			return n >= out.Allocations, fmt.Sprintf("%d of %d run", n, out.Allocations)
 		})
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %s", err, f.stall(s, list))
 	}
 	ended()
 	out.SecondsToRunning = seconds(time.Since(began))
