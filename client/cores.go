@@ -100,30 +100,47 @@ func (c *Client) shareCores(fresh ...*api.Allocation) {
 		return
 	}
 	k.share = share
-	if err := k.layout.SetCores(share, sharing(all)); err != nil {
+	if err := k.layout.SetCores(sharing(all, share)); err != nil {
 		c.logger.Warn("not all tasks are kept to the cores that are not reserved", "cores", share, "err", err)
 	}
 }
 
-// sharing tells the control groups of tasks that have no cores of their own.
-func sharing(all []*api.Allocation) func(group string) bool {
-	var prefixes []string
+// sharing tells the cores of tasks that have none of their own, by control
+// group: those that are shared, or what the task has asked for of them.
+func sharing(all []*api.Allocation, share string) func(group string) (string, bool) {
+	coresOf := map[string]string{} // by the beginning of the group's name
 	for _, a := range all {
 		if a.AllocatedResources == nil {
 			continue
 		}
 		for name, t := range a.AllocatedResources.Tasks {
 			if len(t.Cpu.ReservedCores) == 0 {
-				prefixes = append(prefixes, cgroup.Name(a.ID+"/"+name+"/"))
+				coresOf[cgroup.Name(a.ID+"/"+name+"/")] = cgroup.CommonCores(askedCores(a, name), share)
 			}
 		}
 	}
-	return func(group string) bool {
-		for _, p := range prefixes {
-			if strings.HasPrefix(group, p) {
-				return true
+	return func(group string) (string, bool) {
+		for prefix, cores := range coresOf {
+			if strings.HasPrefix(group, prefix) {
+				return cores, true
 			}
 		}
-		return false
+		return "", false
 	}
+}
+
+// askedCores gives what a task's driver was asked to keep it to.
+func askedCores(a *api.Allocation, task string) string {
+	if a.Job == nil {
+		return ""
+	}
+	g := a.Job.LookupTaskGroup(a.TaskGroup)
+	if g == nil {
+		return ""
+	}
+	if t := g.LookupTask(task); t != nil {
+		asked, _ := t.Config["cpuset_cpus"].(string)
+		return asked
+	}
+	return ""
 }

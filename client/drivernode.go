@@ -6,6 +6,7 @@ import (
 
 	"github.com/seraihq/serai/client/fingerprint"
 	"github.com/seraihq/serai/drivers/plugin"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // Ports that drivers may take for themselves; they lie below those that tasks are given.
@@ -27,7 +28,7 @@ func (c *Client) driverNode() plugin.Node {
 	}
 	numa := map[int]int{}
 	for i := 0; ; i++ {
-		cores, err := fingerprint.ParseCores(n.Attributes[fmt.Sprintf("numa.node%d.cores", i)])
+		cores, err := cgroup.ParseCores(n.Attributes[fmt.Sprintf("numa.node%d.cores", i)])
 		if err != nil || len(cores) == 0 {
 			break
 		}

@@ -70,7 +70,7 @@ func onlineCores() []uint16 {
 // UsableCores gives the cores that this process may run on and that are not
 // kept from tasks (reserved.cores); whole says whether that is all of them.
 func UsableCores(cfg *Config) (cores []uint16, whole bool) {
-	reserved, _ := ParseCores(cfg.ReservedCores)
+	reserved, _ := cgroups.ParseCores(cfg.ReservedCores)
 	all := onlineCores()
 	cores = slices.DeleteFunc(slices.Clone(all), func(c uint16) bool { return slices.Contains(reserved, c) || !mayUse(c) })
 	return cores, len(cores) == len(all)
@@ -92,13 +92,13 @@ func pinning() bool {
 func reservableCores(cfg *Config, cores []uint16) ([]uint16, error) {
 	allowed := cores
 	if cfg.ReservableCores != "" {
-		list, err := ParseCores(cfg.ReservableCores)
+		list, err := cgroups.ParseCores(cfg.ReservableCores)
 		if err != nil {
 			return nil, fmt.Errorf("reservable_cores: %w", err)
 		}
 		allowed = list
 	}
-	reserved, err := ParseCores(cfg.ReservedCores)
+	reserved, err := cgroups.ParseCores(cfg.ReservedCores)
 	if err != nil {
 		return nil, fmt.Errorf("reserved.cores: %w", err)
 	}
@@ -171,30 +171,7 @@ func coreList(path string) ([]uint16, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ParseCores(strings.TrimSpace(string(b)))
-}
-
-// ParseCores reads a list of ranges, "0-3,8"; an empty text is an empty list.
-func ParseCores(text string) ([]uint16, error) {
-	var out []uint16
-	for part := range strings.SplitSeq(text, ",") {
-		if part = strings.TrimSpace(part); part == "" {
-			continue
-		}
-		first, last, ranged := strings.Cut(part, "-")
-		low, err := strconv.ParseUint(strings.TrimSpace(first), 10, 12)
-		high := low
-		if err == nil && ranged {
-			high, err = strconv.ParseUint(strings.TrimSpace(last), 10, 12)
-		}
-		if err != nil || high < low {
-			return nil, fmt.Errorf("%q is not a list of cores: write it like \"0-3,8\"", text)
-		}
-		for c := low; c <= high; c++ {
-			out = append(out, uint16(c))
-		}
-	}
-	return out, nil
+	return cgroups.ParseCores(strings.TrimSpace(string(b)))
 }
 
 func firstCores(n int) []uint16 {

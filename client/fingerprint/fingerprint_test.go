@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/seraihq/serai/api"
 )
 
@@ -79,19 +77,5 @@ func TestConfigWins(t *testing.T) {
 	}
 	if h := n.HostNetworks["local"]; h == nil || h.ReservedPorts != "22" || n.HostNetworks["none"] != nil {
 		t.Errorf("host networks %+v", n.HostNetworks)
-	}
-}
-
-func TestParseCores(t *testing.T) {
-	for text, want := range map[string][]uint16{"": nil, "0": {0}, "0-2,7": {0, 1, 2, 7}, " 3 , 5-5 ": {3, 5}} {
-		got, err := ParseCores(text)
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Errorf("%q: %s %v", text, diff, err)
-		}
-	}
-	for _, text := range []string{"a", "3-1", "-1", "1-", "99999"} {
-		if _, err := ParseCores(text); err == nil {
-			t.Errorf("%q was taken", text)
-		}
 	}
 }

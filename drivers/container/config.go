@@ -30,7 +30,7 @@ var configSchema = drivers.NewSchema(
 		drivers.WithDefault("image_delay", drivers.String, "1h"),
 		drivers.WithDefault("interval", drivers.String, "5m"),
 		drivers.WithDefault("max_disk_percent", drivers.Number, 85)),
-	drivers.OneBlock("volumes", drivers.WithDefault("enabled", drivers.Bool, false)),
+	drivers.OneBlock("volumes", drivers.WithDefault("enabled", drivers.Bool, false), drivers.Optional("dir", drivers.String)),
 	drivers.WithDefault("allow_privileged", drivers.Bool, false),
 	drivers.Optional("allow_caps", drivers.List(drivers.String)),
 	drivers.Optional("allow_devices", drivers.List(drivers.String)),
@@ -61,6 +61,8 @@ type config struct {
 	GC           *collection         `json:"gc"`
 	Volumes      struct {
 		Enabled bool `json:"enabled"`
+		// Dir holds volumes with names; by default it is volumesDir beside the images.
+		Dir string `json:"dir"`
 	} `json:"volumes"`
 	AllowPrivileged bool                `json:"allow_privileged"`
 	AllowCaps       []string            `json:"allow_caps"`
@@ -96,7 +98,12 @@ func decodeConfig(raw map[string]any) (config, error) {
 	if c.AllowCaps == nil {
 		c.allowed = contain.DefaultCapabilities
 	}
+	if c.Volumes.Dir == "" {
+		c.Volumes.Dir = filepath.Join(filepath.Dir(c.ImageDir), volumesDir)
+	}
 	switch {
+	case !filepath.IsAbs(c.Volumes.Dir):
+		return c, fmt.Errorf("volumes.dir is %q: it must be an absolute path", c.Volumes.Dir)
 	case !filepath.IsAbs(c.ImageDir):
 		return c, fmt.Errorf("image_dir is %q: it must be an absolute path", c.ImageDir)
 	case c.PIDsLimit < 1:

@@ -62,9 +62,9 @@ func (p *plan) mount(m mount) (contain.Mount, error) {
 		}
 		return contain.Mount{Task: m.Target, Tmpfs: true, Readonly: m.Readonly, TmpfsBytes: m.TmpfsOptions.Size, TmpfsMode: uint32(m.TmpfsOptions.Mode)}, nil
 	case "volume":
-		return contain.Mount{}, errors.New("named volumes are a Docker Engine's: use a volume of the group, type \"bind\" or type \"tmpfs\"")
+		return p.named(m)
 	}
-	return contain.Mount{}, fmt.Errorf("type is %q: it must be \"bind\" or \"tmpfs\"", m.Type)
+	return contain.Mount{}, fmt.Errorf("type is %q: it must be \"bind\", \"tmpfs\" or \"volume\"", m.Type)
 }
 
 // volume reads "source:target" with options: ro, rw, and a propagation.

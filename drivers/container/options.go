@@ -52,6 +52,10 @@ var (
 		drivers.Optional("readonly", drivers.Bool),
 		drivers.OneBlock("bind_options", drivers.Optional("propagation", drivers.String)),
 		drivers.OneBlock("tmpfs_options", drivers.Optional("size", drivers.Number), drivers.Optional("mode", drivers.Number)),
+		drivers.OneBlock("volume_options",
+			drivers.Optional("no_copy", drivers.Bool),
+			drivers.Optional("labels", pairs),
+			drivers.OneBlock("driver_config", drivers.Optional("name", drivers.String), drivers.Optional("options", pairs))),
 	}
 	fileFields = []drivers.Field{
 		drivers.Blocks("mount", mountFields...),
@@ -80,6 +84,7 @@ var (
 		drivers.Optional("oom_score_adj", drivers.Number),
 		drivers.Optional("cpu_hard_limit", drivers.Bool),
 		drivers.Optional("cpu_cfs_period", drivers.Number),
+		drivers.Optional("cpuset_cpus", drivers.String),
 		drivers.Optional("memory_hard_limit", drivers.Number),
 		drivers.Blocks("io_limit",
 			drivers.Required("device", drivers.String),
@@ -152,6 +157,14 @@ type mount struct {
 		Size int64 `json:"size"`
 		Mode int64 `json:"mode"`
 	} `json:"tmpfs_options"`
+	VolumeOptions struct {
+		NoCopy       bool   `json:"no_copy"`
+		Labels       merged `json:"labels"`
+		DriverConfig struct {
+			Name    string `json:"name"`
+			Options merged `json:"options"`
+		} `json:"driver_config"`
+	} `json:"volume_options"`
 }
 
 type device struct {
@@ -177,6 +190,7 @@ type rightOptions struct {
 	OOMScoreAdj     int       `json:"oom_score_adj"`
 	CPUHardLimit    bool      `json:"cpu_hard_limit"`
 	CPUPeriod       int64     `json:"cpu_cfs_period"`
+	CpusetCPUs      string    `json:"cpuset_cpus"`
 	MemoryHardLimit int64     `json:"memory_hard_limit"`
 	IOLimit         []ioLimit `json:"io_limit"`
 }

@@ -3,11 +3,13 @@ package container
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/seraihq/serai/drivers/internal/contain"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // refused is the answer to what an operator has to allow.
@@ -113,6 +115,16 @@ func (p *plan) limits() error {
 		}
 		lim.MemoryBytes, lim.MemoryLowBytes = o.MemoryHardLimit<<20, r.MemoryMB<<20
 	}
+	if o.CpusetCPUs != "" {
+		usable := r.Cpuset
+		if usable == "" {
+			usable = onlineCores()
+		}
+		if !cgroup.CoresWithin(o.CpusetCPUs, usable) {
+			return fmt.Errorf("cpuset_cpus is %.80q: the cores that the task may use on this node are %s", o.CpusetCPUs, usable)
+		}
+		lim.Cpuset = o.CpusetCPUs
+	}
 	if o.CPUHardLimit {
 		if r.CPUPercent <= 0 {
 			return errors.New("cpu_hard_limit: this node's speed is not known, so no share of it can be told")
@@ -135,6 +147,15 @@ func (p *plan) limits() error {
 	}
 	p.spec.Sysctls = o.Sysctl
 	return nil
+}
+
+// onlineCores are all that the machine has, as a list of ranges.
+func onlineCores() string {
+	text, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if err != nil {
+		return fmt.Sprintf("0-%d", runtime.NumCPU()-1)
+	}
+	return strings.TrimSpace(string(text))
 }
 
 // ulimits reads name = "soft:hard", name = "both" and "unlimited".

@@ -28,6 +28,8 @@ type plan struct {
 	settings config
 	img      *image.Image
 	spec     *contain.Spec
+	// volumes are those with names that the container has, by where it has them.
+	volumes map[string]string
 }
 
 // specify decides what the task's container is. Only who runs in it is left to its Complete.
@@ -89,6 +91,9 @@ func (p *plan) use(img *image.Image) error {
 // complete finds the user in the image, and lets it read its secrets.
 func (p *plan) complete(root *contain.Tree, who string) (err error) {
 	s := p.spec
+	if err := p.settle(root); err != nil {
+		return err
+	}
 	if s.User, err = resolveUser(root, who, p.opts.GroupAdd); err != nil {
 		return err
 	}

@@ -9,11 +9,12 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/container"
+
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // maxProfile bounds the size of a seccomp profile.
@@ -261,7 +262,7 @@ func (p *plan) limits() error {
 	}
 	host.CpusetCpus = r.Cpuset
 	if t.CpusetCPUs != "" {
-		if r.Cpuset != "" && !within(t.CpusetCPUs, r.Cpuset) {
+		if r.Cpuset != "" && !cgroup.CoresWithin(t.CpusetCPUs, r.Cpuset) {
 			return fmt.Errorf("cpuset_cpus is %q: the cores that the task may use on this node are %s", clip(t.CpusetCPUs), r.Cpuset)
 		}
 		host.CpusetCpus = t.CpusetCPUs
@@ -277,40 +278,6 @@ func (p *plan) limits() error {
 		host.PidsLimit = &pids
 	}
 	return nil
-}
-
-// within is whether all cores of one list ("0-2,5") are in another.
-func within(part, whole string) bool {
-	have, ok := cores(whole)
-	want, fine := cores(part)
-	if !ok || !fine {
-		return false
-	}
-	for core := range want {
-		if !have[core] {
-			return false
-		}
-	}
-	return true
-}
-
-func cores(list string) (map[int]bool, bool) {
-	out := map[int]bool{}
-	for part := range strings.SplitSeq(list, ",") {
-		low, high, ranged := strings.Cut(strings.TrimSpace(part), "-")
-		if !ranged {
-			high = low
-		}
-		from, err := strconv.Atoi(low)
-		to, err2 := strconv.Atoi(high)
-		if err != nil || err2 != nil || from < 0 || to < from || to > 8191 {
-			return nil, false
-		}
-		for i := from; i <= to; i++ {
-			out[i] = true
-		}
-	}
-	return out, true
 }
 
 // pids is the limit on processes: the job may ask for less than the operator's, not for more.

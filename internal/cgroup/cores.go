@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SetCores gives the cores ("0-3,7"; empty for all that there are) to those of
-// the tasks' groups that match says by their name. It is no error when one ends
-// meanwhile; without the controller nothing is done.
-func (l *Layout) SetCores(cores string, match func(name string) bool) error {
+// SetCores gives cores ("0-3,7"; empty for all that there are) to those of the
+// tasks' groups for which coresOf has some, by their name. It is no error when
+// one ends meanwhile; without the controller nothing is done.
+func (l *Layout) SetCores(coresOf func(name string) (cores string, ok bool)) error {
 	parent := l.coresParent()
 	if parent == "" {
 		return nil
@@ -24,17 +24,25 @@ func (l *Layout) SetCores(cores string, match func(name string) bool) error {
 	if err != nil {
 		return err
 	}
-	if cores == "" && l.Version == 1 { // there it must not be empty
+	every := ""
+	if l.Version == 1 { // there it must not be empty
 		b, err := os.ReadFile(filepath.Join(parent, "cpuset.cpus"))
 		if err != nil {
 			return err
 		}
-		cores = strings.TrimSpace(string(b))
+		every = strings.TrimSpace(string(b))
 	}
 	var all error
 	for _, e := range entries {
-		if !e.IsDir() || !match(e.Name()) {
+		if !e.IsDir() {
 			continue
+		}
+		cores, ok := coresOf(e.Name())
+		if !ok {
+			continue
+		}
+		if cores == "" {
+			cores = every
 		}
 		// An empty write would not reach the kernel; a line of nothing does.
 		err := write(filepath.Join(parent, e.Name()), "cpuset.cpus", cores+"\n")

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/client/device"
-	"github.com/seraihq/serai/client/fingerprint"
+	"github.com/seraihq/serai/internal/cgroup"
 	"github.com/seraihq/serai/internal/hclx"
 )
 
@@ -274,7 +274,7 @@ func (v *checker) checkClient() {
 		}
 	}
 	for key, cores := range map[string]string{"client.reservable_cores": c.ReservableCores, "client.reserved.cores": c.Reserved.Cores} {
-		if _, err := fingerprint.ParseCores(cores); err != nil {
+		if _, err := cgroup.ParseCores(cores); err != nil {
 			v.add(key, "%s: %v", key, err)
 		}
 	}

@@ -52,6 +52,19 @@ func (t *Tree) ReadFile(path string, limit int64) ([]byte, error) {
 	return text, nil
 }
 
+// Stat tells about what is at a path; fs.ErrNotExist when there is nothing.
+func (t *Tree) Stat(path string) (st unix.Stat_t, err error) {
+	fd, err := t.open(path, unix.O_PATH)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return st, fs.ErrNotExist
+	}
+	if err != nil {
+		return st, fmt.Errorf("%s of the container: %w", path, err)
+	}
+	defer unix.Close(fd)
+	return st, unix.Fstat(fd, &st)
+}
+
 // executable is nil when the path is a file that can be executed, fs.ErrNotExist when there is none. Nothing is opened that a task could notice.
 func (t *Tree) executable(path string) error {
 	fd, err := t.open(path, unix.O_PATH)
