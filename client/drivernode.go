@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/seraihq/serai/client/fingerprint"
 	"github.com/seraihq/serai/drivers/plugin"
 	"github.com/seraihq/serai/internal/cgroup"
 )

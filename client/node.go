@@ -14,6 +14,7 @@ import (
 	"github.com/seraihq/serai/client/fingerprint"
 	"github.com/seraihq/serai/client/steps"
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/internal/cgroup"
 )
 
 // firstNode describes the node from the configuration and what is found on it.
@@ -28,7 +29,7 @@ func (c *Client) firstNode() *api.Node {
 	}
 	reserved := cfg.Reserved
 	// A list that is wrong is told by the fingerprinter of the CPU.
-	reserved.Cpu.ReservedCpuCores, _ = fingerprint.ParseCores(cfg.Fingerprint.ReservedCores)
+	reserved.Cpu.ReservedCpuCores, _ = cgroup.ParseCores(cfg.Fingerprint.ReservedCores)
 	n := &api.Node{
 		ID: c.id.ID, SecretID: api.Sensitive(c.id.SecretID),
 		Datacenter: cfg.Datacenter, Name: name, HTTPAddr: cfg.HTTPAddr, TLSEnabled: cfg.TLSEnabled,
