@@ -57,6 +57,8 @@ var driverMeasures = []measure{
 	{"starts", starts},
 	{"containers", containerMemory},
 	{"many", manyTasks},
+	{"bridge", bridgeSetup},
+	{"pull", pullImage},
 	{"machines", machines},
 }
 
