@@ -282,6 +282,12 @@ func file(t *testing.T, name, text string) string {
 // eventually polls until check says yes; it is for what cannot be watched.
 func eventually(t *testing.T, what string, check func() (bool, string)) {
 	t.Helper()
+	within(t, patience, what, check)
+}
+
+// within is eventually for what takes long by itself.
+func within(t *testing.T, patience time.Duration, what string, check func() (bool, string)) {
+	t.Helper()
 	deadline := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -21,7 +21,7 @@ while true; do sleep 0.05; done`
 // the allocation's.
 const templated = `
 template {
-  data        = "noop {{ file \"/alloc/data/noop\" }}"
+  data        = "noop {{ file \"/alloc/data/noop\" }}{{ if eq (env \"attr.kernel.name\") \"linux\" | not }} on no node{{ end }}"
   destination = "local/noop.txt"
   change_mode = "noop"
   perms       = "0640"

@@ -76,7 +76,7 @@ func (s *Templates) config(in *In) (template.Config, error) {
 	cfg.Guarded = []files.ID{private.ID}
 	seen := environment(ConfigInput{In: *in, Region: in.Region})
 	onHost := in.Dir + "/" + in.Task.Name
-	cfg.Env, cfg.Inside = seen.Map(), seen.Replace
+	cfg.Env, cfg.Inside = seen.All(), seen.Replace
 	cfg.Host = seen.With(map[string]string{
 		"NOMAD_ALLOC_DIR": in.Dir + "/alloc", "NOMAD_TASK_DIR": onHost + "/local", "NOMAD_SECRETS_DIR": onHost + "/secrets",
 	}).Replace

@@ -55,6 +55,14 @@ func New(in Input) *Env {
 // Map gives the variables; the caller may change it.
 func (e *Env) Map() map[string]string { return maps.Clone(e.vars) }
 
+// All gives the variables, and beside them what else ${…} stands for by its name: "node.unique.name", "attr.kernel.name", "meta.rack". The caller may
+// change it.
+func (e *Env) All() map[string]string {
+	all := maps.Clone(e.facts)
+	maps.Copy(all, e.vars)
+	return all
+}
+
 // With gives an environment that differs in these variables.
 func (e *Env) With(vars map[string]string) *Env {
 	other := &Env{vars: maps.Clone(e.vars), facts: e.facts}

@@ -79,6 +79,21 @@ func TestMap(t *testing.T) {
 	}
 }
 
+func TestAll(t *testing.T) {
+	in := input()
+	all := New(in).All()
+	for name, want := range map[string]string{"NOMAD_TASK_NAME": "server", "node.datacenter": in.Node.Datacenter, "node.region": in.Region, "node.unique.id": in.Node.ID} {
+		if got, there := all[name]; !there || got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	for k, v := range in.Node.Attributes {
+		if all["attr."+k] != v {
+			t.Errorf("attr.%s is %q, want %q", k, all["attr."+k], v)
+		}
+	}
+}
+
 func TestReplace(t *testing.T) {
 	e := New(input())
 	for in, want := range map[string]string{

@@ -41,7 +41,7 @@ type Config struct {
 	Dir, Task string     // the allocation's directory, and the task's name beneath it
 	Guarded   []files.ID // directories that no template may reach
 	UID, GID  int        // whom files belong to where the job names nobody; -1: the agent
-	// Env is the task's environment. Host and Inside put values in for ${…}: for
+	// Env is the task's environment, with the node's attributes. Host and Inside put values in for ${…}: for
 	// paths of the host, and as the task itself sees them.
 	Env          map[string]string
 	Host, Inside func(string) string
