@@ -304,6 +304,15 @@ func (m *model) fitsNowhere(j *api.Job, g *api.TaskGroup) {
 	}
 }
 
+// scored writes how nodes were scored.
+func scored(of []*api.NodeScoreMeta) string {
+	out := ""
+	for _, m := range of {
+		out += fmt.Sprintf("\n%s %v %v", m.NodeID, m.NormScore, m.Scores)
+	}
+	return out
+}
+
 // placedWell checks the nodes of placements by the plainest reading of the job.
 func (m *model) placedWell(p *scheduler.Plan) {
 	hosts, racks := map[string]int{}, map[string]int{}
@@ -321,7 +330,7 @@ func (m *model) placedWell(p *scheduler.Plan) {
 			m.Fatalf("placed on %s, which is not ready", x.Node.ID)
 		}
 		if best := x.Metrics.ScoreMetaData; len(best) == 0 || best[0].NodeID != n.ID {
-			m.Fatalf("placed on %s, though another node is best: %+v", n.ID, best)
+			m.Fatalf("placed on %s, though another node is best:%s\n%s\n%s", n.ID, scored(best), tell(p), (&rolloutModel{model: *m}).dump(p.Job.ID))
 		}
 		for _, c := range p.Job.Constraints {
 			switch {

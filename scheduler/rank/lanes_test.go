@@ -23,6 +23,12 @@ func TestLanesPickWhatASurveyPicks(t *testing.T) {
 		}
 		job := randomJob(t)
 		lanes, survey := selectorOn(a, job, 100), selectorOn(b, job, 1)
+		for row := range int32(nodes) { // also on nodes that take nothing new
+			for range rapid.IntRange(0, 2).Draw(t, "present") {
+				lanes.Present("g", row)
+				survey.Present("g", row)
+			}
+		}
 		for i := range rapid.IntRange(1, 30).Draw(t, "picks") {
 			if rapid.IntRange(0, 4).Draw(t, "avoid") == 0 {
 				rows := []int32{int32(rapid.IntRange(0, nodes-1).Draw(t, "row"))}
@@ -30,7 +36,8 @@ func TestLanesPickWhatASurveyPicks(t *testing.T) {
 				survey.Avoid(rows)
 			}
 			if rapid.IntRange(0, 5).Draw(t, "absent") == 0 {
-				for row := range int32(nodes) {
+				first := rapid.IntRange(0, nodes-1).Draw(t, "absent row")
+				for row := int32(first); row < int32(nodes); row++ {
 					if lanes.collisions.of(row) > 0 {
 						lanes.Absent("g", row)
 						survey.Absent("g", row)
@@ -71,6 +78,9 @@ func randomFleet(t *rapid.T, nodes int) *fleet.Fleet {
 			n.Meta["zone"] = fmt.Sprint("z", zone)
 		}
 		n.Meta["rack"] = fmt.Sprint("r", rapid.IntRange(1, 3).Draw(t, "rack"))
+		if rapid.IntRange(0, 3).Draw(t, "takes nothing") == 0 {
+			n.SchedulingEligibility = api.NodeIneligible
+		}
 		f.NodeUpsert(n)
 	}
 	return f

@@ -144,6 +144,8 @@ func (s *Selector) changed(row int32, others bool) {
 		}
 		if s.d.Feasible.Rows.Has(row) {
 			l.changed(row)
+		} else { // the others of its cell are nearer to what the spread wants, or farther
+			l.refresh(row)
 		}
 		if others {
 			l.refreshAll()
