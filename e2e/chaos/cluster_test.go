@@ -135,7 +135,7 @@ func (c *cluster) configure(m *member) {
 			held = " protocol_version = 1\n"
 		}
 		// Jobs stay for ever: with a clock that is a day ahead all of them would be old.
-		block = fmt.Sprintf("server {\n enabled = true\n bootstrap_expect = %d\n encrypt = %q\n job_gc_threshold = \"10000h\"\n%s server_join {\n  retry_join = [%s]\n  retry_interval = \"1s\"\n }\n}\nautopilot {\n server_stabilization_time = \"2s\"\n}\n",
+		block = fmt.Sprintf("server {\n enabled = true\n bootstrap_expect = %d\n encrypt = %q\n job_gc_threshold = \"10000h\"\n%s server_join {\n  retry_join = [%s]\n  retry_interval = \"1s\"\n }\n}\nautopilot {\n server_stabilization_time = \"2s\"\n last_contact_threshold = \"2s\"\n}\n",
 			len(c.servers), c.gossip, held, strings.Join(join, ", "))
 	}
 	text := fmt.Sprintf("name = \"chaos-%d\"\ndata_dir = %q\nbind_addr = %q\nacl {\n enabled = true\n}\n%stls {\n rpc = true\n ca_file = %q\n cert_file = %q\n key_file = %q\n}\n",

@@ -111,7 +111,7 @@ func (autopilotRegister) write(ctx context.Context, c *cluster, server int, was 
 		return output{unknown: true}
 	}
 	a, err := c.ask(ctx, server, http.MethodPut, fmt.Sprintf("%s?cas=%d", autopilotPath, was.index), map[string]any{
-		"CleanupDeadServers": true, "MaxTrailingLogs": n, "ServerStabilizationTime": "2s",
+		"CleanupDeadServers": true, "MaxTrailingLogs": n, "ServerStabilizationTime": "2s", "LastContactThreshold": "2s",
 	})
 	switch {
 	case err != nil || a.status != http.StatusOK:
