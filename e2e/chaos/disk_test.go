@@ -100,16 +100,19 @@ func flip(path string, random *rand.Rand) error {
 	return err
 }
 
-// newest gives the last of the files beneath a directory whose name matches, in
-// the order of their paths.
+// newest gives the file beneath a directory whose name matches and which was
+// written last: older snapshots are not read at a start.
 func newest(dir, pattern string) (string, error) {
-	found := ""
+	found, at := "", time.Time{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if ok, _ := filepath.Match(pattern, d.Name()); ok && !strings.HasPrefix(d.Name(), "new.") {
-			found = path
+		if ok, _ := filepath.Match(pattern, d.Name()); !ok || strings.HasSuffix(filepath.Dir(path), ".tmp") {
+			return nil
+		}
+		if info, err := d.Info(); err == nil && !info.ModTime().Before(at) {
+			found, at = path, info.ModTime()
 		}
 		return nil
 	})
