@@ -34,6 +34,7 @@ type member struct {
 	// What it is started with. Only the goroutine that breaks things looks.
 	newer   bool // the build of a higher protocol version
 	shifted time.Duration
+	damaged bool // its store was
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd

@@ -320,6 +320,7 @@ func (c *cluster) damageClient(m *member, random *rand.Rand) {
 	path, err := newest(m.dir, "state.db")
 	if err == nil {
 		err = flip(path, random)
+		m.damaged = true
 	}
 	if err != nil {
 		c.t.Error(err)
