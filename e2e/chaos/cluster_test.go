@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -270,10 +271,16 @@ func (c *cluster) mark() string { return "SERAI_CHAOS=" + c.dir }
 // sweep ends what outlives agents, drivers' hosts, and unmounts the secrets of
 // tasks.
 func (c *cluster) sweep() {
+	marks := []string{c.mark(), "=" + c.dir + "/"}
+	dirs, _ := filepath.Glob(filepath.Join(c.dir, "agent-*/alloc/*"))
+	for _, dir := range dirs { // what is confined knows no directory of ours
+		marks = append(marks, "NOMAD_ALLOC_ID="+filepath.Base(dir))
+	}
 	environs, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, path := range environs {
 		env, err := os.ReadFile(path)
-		if pid, perr := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && perr == nil && (strings.Contains(string(env), c.mark()) || strings.Contains(string(env), "="+c.dir+"/")) {
+		ours := func(mark string) bool { return strings.Contains(string(env), mark) }
+		if pid, perr := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && perr == nil && slices.ContainsFunc(marks, ours) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
