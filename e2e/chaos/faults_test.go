@@ -328,9 +328,10 @@ func (c *cluster) damageClient(m *member, random *rand.Rand) {
 	c.start(m)
 }
 
-// swap restarts a server with the other build: an upgrade, or the way back.
-func (c *cluster) swap(ctx context.Context, random *rand.Rand) {
-	if c.builds[1] == "" {
+// swap restarts a server with the other build: an upgrade, or the way back, which
+// ends when the protocol version has risen.
+func (c *cluster) swap(_ context.Context, random *rand.Rand) {
+	if !c.held {
 		return
 	}
 	m := c.servers[random.IntN(len(c.servers))]
