@@ -16,6 +16,7 @@ var (
 	EvaluationAllocations = read[IDRequest, []*AllocationListStub]("Evaluation.Allocations", "/v1/evaluation/{id}/allocations", "read-job", NamespaceObject)
 
 	NodesList       = read[NodesListRequest, []*NodeListStub]("Nodes.List", "/v1/nodes", "node:read", NamespaceNone)
+	NodesUsage      = read[NodesUsageRequest, []*NodeUsage]("Nodes.Usage", "/v1/nodes/usage", "node:read", NamespaceNone)
 	NodeRead        = read[IDRequest, *Node]("Node.Read", "/v1/node/{id}", "node:read", NamespaceNone)
 	NodeAllocations = read[IDRequest, []*Allocation]("Node.Allocations", "/v1/node/{id}/allocations", "node:read", NamespaceNone)
 	NodeEvaluate    = write[NodeRequest, NodeUpdateResponse]("Node.Evaluate", http.MethodPut, "/v1/node/{id}/evaluate", "node:write", NamespaceNone)
@@ -161,6 +162,12 @@ type NodesListRequest struct {
 	Resources bool `query:"resources" json:"-"`
 	OS        bool `query:"os" json:"-"`
 	Meta      bool `query:"meta" json:"-"`
+}
+
+// NodesUsageRequest asks what allocations take of each node.
+type NodesUsageRequest struct {
+	QueryOptions
+	Allocations bool `query:"allocations" json:"-"` // and which allocations
 }
 
 // NodeRequest asks for an action on a node.

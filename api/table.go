@@ -15,7 +15,7 @@ var Endpoints = []*Endpoint{
 	AllocationsList.Endpoint, AllocationRead.Endpoint, AllocationStop.Endpoint,
 	EvaluationsList.Endpoint, EvaluationsCount.Endpoint, EvaluationsDelete.Endpoint,
 	EvaluationRead.Endpoint, EvaluationAllocations.Endpoint,
-	NodesList.Endpoint, NodeRead.Endpoint, NodeAllocations.Endpoint, NodeEvaluate.Endpoint,
+	NodesList.Endpoint, NodesUsage.Endpoint, NodeRead.Endpoint, NodeAllocations.Endpoint, NodeEvaluate.Endpoint,
 	NodeEligibility.Endpoint, NodeDrain.Endpoint, NodePurge.Endpoint,
 	NodePoolsList.Endpoint, NodePoolUpsert.Endpoint, NodePoolWrite.Endpoint, NodePoolRead.Endpoint,
 	NodePoolDelete.Endpoint, NodePoolNodes.Endpoint, NodePoolJobs.Endpoint,

@@ -3,6 +3,7 @@ package openapi
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,4 +97,52 @@ func TestShapes(t *testing.T) {
 	if _, ok := raw.RequestBody.Content["application/octet-stream"]; !ok {
 		t.Errorf("a raw body has %v", raw.RequestBody.Content)
 	}
+}
+
+// TestTheDocumentSaysWhatIsWritten writes a value of every type of the document
+// and compares each member's kind with its schema: a type that writes its own
+// JSON must not say one thing and do another.
+func TestTheDocumentSaysWhatIsWritten(t *testing.T) {
+	s := newSchemas()
+	for _, e := range api.Endpoints {
+		operation(s, e)
+	}
+	for name, of := range s.types {
+		wrote := sample(of)
+		for member := range wrote {
+			if s.named[name].Properties[member] == nil {
+				t.Errorf("%s writes %s, which is not in its schema", name, member)
+			}
+		}
+		for member, schema := range s.named[name].Properties {
+			value, ok := wrote[member]
+			if !ok || value == nil || schema.Type == nil {
+				continue
+			}
+			if want := kindOf(value); !strings.Contains(fmt.Sprint(schema.Type), want) && !(want == "number" && strings.Contains(fmt.Sprint(schema.Type), "integer")) {
+				t.Errorf("%s.%s is written as a %s, and its schema is %v", name, member, want, schema.Type)
+			}
+		}
+	}
+	health := s.named["ServerHealth"].Properties["LastContact"]
+	if health == nil || health.Type != "string" {
+		t.Errorf("the last contact of a server is %+v, want a text", health)
+	}
+	if secret := s.named["ACLTokenSecret"].Properties; secret["SecretID"] == nil || secret["ACLToken"] != nil {
+		t.Errorf("a token with its secret has the members %v, want those of the token", secret)
+	}
+}
+
+func kindOf(v any) string {
+	switch v.(type) {
+	case string:
+		return "string"
+	case bool:
+		return "boolean"
+	case float64:
+		return "number"
+	case []any:
+		return "array"
+	}
+	return "object"
 }

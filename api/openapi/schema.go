@@ -23,6 +23,9 @@ type Schema struct {
 	order []string // of the properties, as in the Go type
 }
 
+// durationText says what a duration's number is.
+const durationText = "nanoseconds"
+
 // null is what an absent object is.
 var null = &Schema{Type: "null"}
 
@@ -95,7 +98,7 @@ func (s *schemas) of(t reflect.Type) *Schema {
 	case timeType:
 		return &Schema{Type: "string", Format: "date-time"}
 	case durationType:
-		return &Schema{Type: "integer", Format: "int64", Description: "nanoseconds"}
+		return &Schema{Type: "integer", Format: "int64", Description: durationText}
 	case secretType:
 		return &Schema{Type: "string", Description: "never shown"}
 	case bytesType:
@@ -153,12 +156,16 @@ func (s *schemas) object(t reflect.Type) *Schema {
 	object := &Schema{Type: "object", Properties: map[string]*Schema{}}
 	s.named[name] = object
 	s.order = append(s.order, name)
+	var written written
+	if marshals(t) {
+		written = sample(t)
+	}
 	for _, f := range fields(t) {
 		name, optional := jsonName(f)
 		if name == "" {
 			continue
 		}
-		object.add(name, s.of(f.Type))
+		object.add(name, written.agree(name, s.of(f.Type)))
 		if !optional {
 			object.Required = append(object.Required, name)
 		}
@@ -175,8 +182,8 @@ func (s *Schema) add(name string, property *Schema) {
 func fields(t reflect.Type) []reflect.StructField {
 	var list []reflect.StructField
 	for f := range structFields(t) {
-		if f.Anonymous && f.Type.Kind() == reflect.Struct && f.Tag.Get("json") == "" {
-			list = append(list, fields(f.Type)...)
+		if at := embedded(f); at != nil && f.Tag.Get("json") == "" {
+			list = append(list, fields(at)...)
 			continue
 		}
 		if f.Anonymous && f.Type.Kind() == reflect.Struct {
@@ -188,6 +195,18 @@ func fields(t reflect.Type) []reflect.StructField {
 		}
 	}
 	return list
+}
+
+// embedded is the struct that a field embeds, also by a pointer; nil: none.
+func embedded(f reflect.StructField) reflect.Type {
+	t := f.Type
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if !f.Anonymous || t.Kind() != reflect.Struct {
+		return nil
+	}
+	return t
 }
 
 // queryFields are the fields of an embedded struct that is no part of the body.

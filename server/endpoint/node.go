@@ -9,6 +9,7 @@ import (
 
 func (e *Endpoints) nodes() {
 	read(e, api.NodesList, nodesList)
+	read(e, api.NodesUsage, nodesUsage)
 	read(e, api.NodeRead, func(r *Read, req *api.IDRequest) (*api.Node, error) { return getNode(r.View, req.ID) })
 	read(e, api.NodeAllocations, nodeAllocations)
 	e.nodeWrites()

@@ -41,22 +41,6 @@ export interface ACLRolePolicyLink {
   Name: string;
 }
 
-export interface ACLToken {
-  AccessorID: string;
-  SecretID: string;
-  Name: string;
-  Type: string;
-  Policies: string[] | null;
-  Roles: ACLTokenRoleLink[] | null;
-  Global: boolean;
-  Hash: string | null;
-  CreateTime: string;
-  ExpirationTime?: string | null;
-  ExpirationTTL?: number;
-  CreateIndex: number;
-  ModifyIndex: number;
-}
-
 export interface ACLTokenListStub {
   AccessorID: string;
   Name: string;
@@ -77,7 +61,19 @@ export interface ACLTokenRoleLink {
 }
 
 export interface ACLTokenSecret {
-  ACLToken: ACLToken | null;
+  AccessorID: string;
+  SecretID: string;
+  Name: string;
+  Type: string;
+  Policies: string[] | null;
+  Roles: ACLTokenRoleLink[] | null;
+  Global: boolean;
+  Hash: string | null;
+  CreateTime: string;
+  ExpirationTime?: string | null;
+  ExpirationTTL?: string;
+  CreateIndex: number;
+  ModifyIndex: number;
 }
 
 export interface Action {
@@ -297,6 +293,17 @@ export interface AllocationStopResponse {
   Index: number;
 }
 
+export interface AllocationUsage {
+  ID: string;
+  Namespace: string;
+  JobID: string;
+  TaskGroup: string;
+  CPU: number;
+  MemoryMB: number;
+  DiskMB: number;
+  Devices: number;
+}
+
 export interface Attribute {
   Float?: number | null;
   Int?: number | null;
@@ -317,10 +324,10 @@ export interface Authority {
 
 export interface AutopilotConfiguration {
   CleanupDeadServers: boolean;
-  LastContactThreshold: number;
+  LastContactThreshold: string;
   MaxTrailingLogs: number;
   MinQuorum: number;
-  ServerStabilizationTime: number;
+  ServerStabilizationTime: string;
   EnableRedundancyZones: boolean;
   DisableUpgradeMigration: boolean;
   EnableCustomUpgrades: boolean;
@@ -1422,19 +1429,21 @@ export interface NodeUpdateResponse {
   NodeModifyIndex: number;
 }
 
+export interface NodeUsage {
+  NodeID: string;
+  Count: number;
+  CPU: number;
+  MemoryMB: number;
+  DiskMB: number;
+  Devices: number;
+  Allocations?: AllocationUsage[] | null;
+}
+
 export interface ObjectDiff {
   Type: string;
   Name: string;
   Fields: FieldDiff[] | null;
   Objects: ObjectDiff[] | null;
-}
-
-export interface OneTimeToken {
-  OneTimeSecretID: string;
-  AccessorID: string;
-  ExpiresAt: string;
-  CreateIndex: number;
-  ModifyIndex: number;
 }
 
 export interface OneTimeTokenExchangeResponse {
@@ -1446,7 +1455,11 @@ export interface OneTimeTokenResponse {
 }
 
 export interface OneTimeTokenSecret {
-  OneTimeToken: OneTimeToken | null;
+  OneTimeSecretID: string;
+  AccessorID: string;
+  ExpiresAt: string;
+  CreateIndex: number;
+  ModifyIndex: number;
 }
 
 export interface ParameterizedJobConfig {
@@ -1669,7 +1682,7 @@ export interface ServerHealth {
   SerfStatus: string;
   Version: string;
   Leader: boolean;
-  LastContact: number;
+  LastContact: string;
   LastTerm: number;
   LastIndex: number;
   Healthy: boolean;
@@ -2187,6 +2200,7 @@ export interface Operations {
   "Evaluation.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; related?: boolean }; body: undefined; response: Evaluation };
   "Evaluation.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: AllocationListStub[] };
   "Nodes.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; resources?: boolean; os?: boolean; meta?: boolean }; body: undefined; response: NodeListStub[] };
+  "Nodes.Usage": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; allocations?: boolean }; body: undefined; response: NodeUsage[] };
   "Node.Read": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Node };
   "Node.Allocations": { path: { id: string }; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Allocation[] };
   "Node.Evaluate": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: NodeUpdateResponse };
@@ -2415,6 +2429,7 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "Evaluation.Read": ["GET", "/v1/evaluation/{id}", "read-job"],
   "Evaluation.Allocations": ["GET", "/v1/evaluation/{id}/allocations", "read-job"],
   "Nodes.List": ["GET", "/v1/nodes", "node:read"],
+  "Nodes.Usage": ["GET", "/v1/nodes/usage", "node:read"],
   "Node.Read": ["GET", "/v1/node/{id}", "node:read"],
   "Node.Allocations": ["GET", "/v1/node/{id}/allocations", "node:read"],
   "Node.Evaluate": ["PUT", "/v1/node/{id}/evaluate", "node:write"],
