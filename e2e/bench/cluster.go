@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"time"
 
@@ -42,6 +44,22 @@ func writeCluster(w io.Writer, nodes, jobs, each int) error {
 	return consensus.WriteBackup(w, consensus.Metadata{Format: 1, ID: "bench", Index: index, Term: 1, Time: now.UTC()}, s.View())
 }
 
+// saveCluster writes a cluster of a shape to a file.
+func saveCluster(path, shape string) error {
+	var nodes, jobs, each int
+	if _, err := fmt.Sscanf(shape, "%dx%dx%d", &nodes, &jobs, &each); err != nil || nodes < 1 || jobs < 1 || each < 1 {
+		return fmt.Errorf("-shape %s: want NODESxJOBSxALLOCATIONS, such as 5000x500x100", shape)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := writeCluster(f, nodes, jobs, each); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return f.Close()
+}
+
 func node(i int, now time.Time) *api.Node {
 	return &api.Node{
 		ID: id(1, i), SecretID: api.Sensitive(id(2, i)), Datacenter: "dc1", Name: fmt.Sprintf("node-%d", i), HTTPAddr: fmt.Sprintf("10.0.%d.%d:4646", i/250, i%250),
@@ -49,7 +67,7 @@ func node(i int, now time.Time) *api.Node {
 			"unique.hostname": fmt.Sprintf("node-%d", i), "memory.totalbytes": "68719476736"},
 		NodeResources: &api.NodeResources{Cpu: api.NodeCpuResources{CpuShares: 64000, TotalCpuCores: 16}, Memory: api.NodeMemoryResources{MemoryMB: 65536},
 			Disk: api.NodeDiskResources{DiskMB: 500000}, MinDynamicPort: 20000, MaxDynamicPort: 32000},
-		NodePool: api.NodePoolDefault, ComputedClass: fmt.Sprintf("v1:%d", i%8), SchedulingEligibility: api.NodeEligible, Status: api.NodeStatusReady,
+		Meta: map[string]string{"rack": fmt.Sprintf("rack-%03d", i/40)}, NodePool: api.NodePoolDefault, ComputedClass: fmt.Sprintf("v1:%d", i%8), SchedulingEligibility: api.NodeEligible, Status: api.NodeStatusReady,
 		StatusUpdatedAt: now.Unix(), Drivers: map[string]*api.DriverInfo{"mock_driver": {Detected: true, Healthy: true, UpdateTime: now}},
 	}
 }

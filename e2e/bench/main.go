@@ -78,7 +78,16 @@ func main() {
 	only := flag.String("run", ".", "measure only what matches")
 	n := flag.Int("n", 10, "runs of each measure; slow ones get fewer")
 	ofDrivers := flag.Bool("drivers", false, "measure the drivers instead of the whole path")
+	snapshot := flag.String("snapshot", "", "only write a cluster's snapshot to this file, for make ui-bench")
+	shape := flag.String("shape", "5000x500x100", "of that cluster: nodes x jobs x allocations of each")
 	flag.Parse()
+	if *snapshot != "" {
+		if err := saveCluster(*snapshot, *shape); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if *ofDrivers {
 		measures = driverMeasures
 	}

@@ -34,9 +34,18 @@ export async function until(what, check, seconds = 60) {
 }
 
 export class Agent {
-  /** Starts an agent and waits until it can place allocations. */
-  static async start(extra = "") {
+  /** Starts a server that runs nothing itself, and gives it the cluster of a snapshot. */
+  static async restored(snapshot) {
+    const a = await Agent.start('client {\n enabled = false\n}\nserver {\n heartbeat_grace = "2h"\n failover_heartbeat_ttl = "2h"\n}\n', { ready: (a) => a.call("GET", "/v1/status/leader") });
+    const r = await fetch(`${a.url}/v1/operator/snapshot`, { method: "PUT", headers: { "Content-Type": "application/octet-stream" }, body: await readFile(snapshot) });
+    if (!r.ok) throw new Error(`restore: ${r.status} ${await r.text()}`);
+    return a;
+  }
+
+  /** Starts an agent and waits until it can place allocations, or for what else ready says. */
+  static async start(extra = "", { ready } = {}) {
     const a = new Agent();
+    a.ready = ready ?? (async () => (await a.get("/v1/nodes")).some((n) => n.Status === "ready"));
     a.acl = /\bacl\b/.test(extra); // then it is bootstrapped, and calls have the token
     a.dir = await mkdtemp(join(tmpdir(), "serai-ui-"));
     a.ports = [await freePort(), await freePort(), await freePort()];
@@ -53,11 +62,10 @@ export class Agent {
     this.process = spawn(binary, ["agent", "-dev", "-config", join(this.dir, "agent.hcl")], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NOMAD_ADDR: "", NOMAD_TOKEN: "" } });
     for (const s of [this.process.stdout, this.process.stderr]) s.on("data", (d) => (this.log = (this.log + d).slice(-20_000)));
     this.ended = new Promise((done) => this.process.once("exit", done));
-    await until("the agent's node is ready", async () => {
+    await until("the agent is ready", async () => {
       if (this.process.exitCode !== null) throw new Error(`the agent ended:\n${this.log}`);
       if (this.acl && !this.token) this.token = (await this.call("PUT", "/v1/acl/bootstrap")).SecretID;
-      const nodes = await this.get("/v1/nodes");
-      return nodes.some((n) => n.Status === "ready");
+      return this.ready(this);
     });
   }
 

@@ -9,7 +9,7 @@ const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chr
 /** Whether there is a browser to test with. */
 export const hasBrowser = executablePath !== undefined;
 
-export const launch = () => chromium.launch({ executablePath, args: ["--no-sandbox", "--force-color-profile=srgb", "--font-render-hinting=none"] });
+export const launch = (more = []) => chromium.launch({ executablePath, args: [...more, "--no-sandbox", "--force-color-profile=srgb", "--font-render-hinting=none"] });
 
 /**
  * Opens a page of the UI. faults collects errors of scripts, breaches of the

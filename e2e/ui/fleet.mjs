@@ -32,10 +32,25 @@ export function fleet(count, perNode) {
   return { nodes, allocations };
 }
 
+/** What the allocations of a fleet take of its nodes. */
+function usage(nodes, allocations) {
+  const of = new Map(nodes.map((n) => [n.ID, { NodeID: n.ID, Count: 0, CPU: 0, MemoryMB: 0, DiskMB: 0, Devices: 0, Allocations: [] }]));
+  for (const a of allocations) {
+    const { Cpu, Memory, Devices } = a.AllocatedResources.Tasks.web;
+    const takes = { CPU: Cpu.CpuShares, MemoryMB: Memory.MemoryMB, DiskMB: 300, Devices: Devices === null ? 0 : 1 };
+    const node = of.get(a.NodeID);
+    node.Count++;
+    for (const [k, v] of Object.entries(takes)) node[k] += v;
+    node.Allocations.push({ ID: a.ID, Namespace: a.Namespace, JobID: a.JobID, TaskGroup: a.TaskGroup, ...takes });
+  }
+  return [...of.values()];
+}
+
 /** Answers the lists of a page from a fleet; everything else comes from the agent. */
 export async function simulate(context, { nodes, allocations }) {
   const json = { contentType: "application/json", headers: { "X-Nomad-Index": "9", "X-Nomad-KnownLeader": "true" } };
-  const [n, a] = [JSON.stringify(nodes), JSON.stringify(allocations)];
+  const [n, a, u] = [JSON.stringify(nodes), JSON.stringify(allocations), JSON.stringify(usage(nodes, allocations))];
+  await context.route(/\/v1\/nodes\/usage/, (r) => r.fulfill({ ...json, body: u }));
   await context.route(/\/v1\/nodes(\?|$)/, (r) => r.fulfill({ ...json, body: n }));
   await context.route(/\/v1\/allocations(\?|$)/, (r) => r.fulfill({ ...json, body: new URL(r.request().url()).searchParams.has("per_page") ? "[]" : a }));
 }

@@ -46,6 +46,7 @@ export const affected: { [K in OperationName]?: Concerns<K> } = {
   "Deployment.Read": keyed("Deployment"),
   "Deployment.Allocations": (e, p) => e.Topic === "Allocation" && field(e, "DeploymentID") === p.id,
   "Nodes.List": topic("Node"),
+  "Nodes.Usage": topic("Allocation"),
   "Node.Read": keyed("Node"),
   "Node.Allocations": (e, p) => e.Topic === "Allocation" && field(e, "NodeID") === p.id,
   "NodePools.List": topic("NodePool"),

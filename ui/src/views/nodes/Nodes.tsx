@@ -89,7 +89,7 @@ export function Nodes() {
             {read.error !== null && !expression && <Callout tone="warn">This list could not be read anew: it is as it was before.</Callout>}
             <Table
               name="nodes" rows={rows} columns={columns} keys rowKey={(r) => r.node.ID} rowLink={(r) => nodeLink(r.node.ID)} sort={{ by: "name", down: false }}
-              note={denied ? `${plural(rows.length, "node")}; your token may not see what they have promised (read-job)` : undefined}
+              note={denied ? `${plural(rows.length, "node")}; your token may not see what they have promised (node:read)` : undefined}
               empty={<None filtered={all.length > 0 || q !== ""} onClear={clear} />}
             />
           </>
@@ -101,7 +101,7 @@ export function Nodes() {
 
 function row(node: NodeListStub, use: Map<string, NodeUse> | undefined): Row {
   const of = use?.get(node.ID);
-  return { node, has: capacity(node), promised: use === undefined ? undefined : (of?.promised ?? none()), allocations: use === undefined ? undefined : (of?.allocations.length ?? 0) };
+  return { node, has: capacity(node), promised: use === undefined ? undefined : (of?.promised ?? none()), allocations: use === undefined ? undefined : (of?.count ?? 0) };
 }
 
 function Summary({ nodes }: { nodes: NodeListStub[] }) {

@@ -1,7 +1,7 @@
 // What nodes have, and what of it allocations have been promised.
 import { useMemo } from "react";
 import { useRead } from "../../api/query";
-import type { AllocatedResources, AllocationListStub, NodeListStub, NodeReservedResources, NodeResources } from "../../api/types.gen";
+import type { AllocatedResources, AllocationUsage, NodeListStub, NodeReservedResources, NodeResources, NodeUsage } from "../../api/types.gen";
 
 /** CPU in MHz, memory and disk in MiB, devices in instances (a share of one counts as a part). */
 export interface Amounts {
@@ -47,26 +47,19 @@ export const add = (to: Amounts, a: Amounts): void => {
 
 export interface NodeUse {
   promised: Amounts;
-  allocations: AllocationListStub[];
+  count: number; // of allocations, also of those that one may not read
+  allocations: AllocationUsage[]; // where they were asked for
 }
 
-/** Allocations that are alive, by their node. */
-export function byNode(allocations: AllocationListStub[]): Map<string, NodeUse> {
-  const nodes = new Map<string, NodeUse>();
-  for (const a of allocations) {
-    let use = nodes.get(a.NodeID);
-    if (use === undefined) nodes.set(a.NodeID, (use = { promised: none(), allocations: [] }));
-    add(use.promised, promise(a.AllocatedResources));
-    use.allocations.push(a);
-  }
-  return nodes;
-}
+/** Amounts as the API counts them. */
+export const amounts = (u: Pick<AllocationUsage, "CPU" | "MemoryMB" | "DiskMB" | "Devices">): Amounts => ({ cpu: u.CPU, memory: u.MemoryMB, disk: u.DiskMB, devices: u.Devices });
 
-/** Allocations that hold resources of their node. Other views ask for the same, and share the answer. */
-export const ALIVE = { namespace: "*", resources: true, task_states: false, filter: 'ClientStatus == "running" or ClientStatus == "pending"' } as const;
+/** What is in use of nodes, by their IDs. */
+export const byNode = (list: NodeUsage[]): Map<string, NodeUse> => new Map(list.map((u) => [u.NodeID, { promised: amounts(u), count: u.Count, allocations: u.Allocations ?? [] }]));
 
-export function useUse(): { use: Map<string, NodeUse> | undefined; denied: boolean } {
-  const read = useRead("Allocations.List", ALIVE);
+/** What allocations take of nodes; with each of them where the view shows them. Views that ask for the same share the answer. */
+export function useUse(allocations = false): { use: Map<string, NodeUse> | undefined; denied: boolean } {
+  const read = useRead("Nodes.Usage", allocations ? { allocations } : {});
   const use = useMemo(() => (read.data === undefined ? undefined : byNode(read.data)), [read.data]);
   return { use, denied: read.error?.denied ?? false };
 }

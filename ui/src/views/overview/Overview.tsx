@@ -150,7 +150,7 @@ function troubles(jobs: JobListStub[], nodes: NodeListStub[], deployments: Deplo
 
 function Capacity({ nodes }: { nodes: NodeListStub[] }) {
   const p = promised(nodes);
-  const used = useRead("Allocations.List", { namespace: "*", resources: true, task_states: false, filter: 'ClientStatus == "running" or ClientStatus == "pending"' });
+  const used = useRead("Nodes.Usage", {});
   if (nodes.length === 0) return <Empty icon="nodes" title="No nodes">Start an agent with <code>client {"{ enabled = true }"}</code>.</Empty>;
   const u = promised.used(used.data ?? []);
   return (

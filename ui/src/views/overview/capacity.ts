@@ -1,4 +1,4 @@
-import type { AllocationListStub, NodeListStub } from "../../api/types.gen";
+import type { NodeListStub, NodeUsage } from "../../api/types.gen";
 
 /** CPU in MHz, memory and disk in MiB. */
 export interface Capacity {
@@ -20,14 +20,12 @@ export function promised(nodes: NodeListStub[]): Capacity {
 }
 
 /** What allocations have been given. */
-promised.used = (allocations: AllocationListStub[]): Capacity => {
+promised.used = (nodes: NodeUsage[]): Capacity => {
   const c: Capacity = { cpu: 0, memory: 0, disk: 0 };
-  for (const a of allocations) {
-    c.disk += a.AllocatedResources?.Shared.DiskMB ?? 0;
-    for (const t of Object.values(a.AllocatedResources?.Tasks ?? {})) {
-      c.cpu += t.Cpu.CpuShares;
-      c.memory += t.Memory.MemoryMB;
-    }
+  for (const n of nodes) {
+    c.cpu += n.CPU;
+    c.memory += n.MemoryMB;
+    c.disk += n.DiskMB;
   }
   return c;
 };

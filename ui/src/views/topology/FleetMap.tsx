@@ -104,7 +104,7 @@ export function FleetMap(p: Props) {
     >
       <canvas ref={canvas} style={{ height: view }} aria-hidden="true" />
       {node !== undefined && shown !== undefined && <Card node={node} use={p.use.get(node.ID)} part={shown.part} map={map} spot={shown.spot} open={pointed === undefined || chosen !== undefined} />}
-      <span className="hidden" role="status">{chosen !== undefined && node !== undefined ? `${node.Name}, ${nodeState(node).text}, ${plural(p.use.get(node.ID)?.allocations.length ?? 0, "allocation")}` : ""}</span>
+      <span className="hidden" role="status">{chosen !== undefined && node !== undefined ? `${node.Name}, ${nodeState(node).text}, ${plural(p.use.get(node.ID)?.count ?? 0, "allocation")}` : ""}</span>
     </div>
   );
 }
@@ -252,9 +252,9 @@ function Card({ node: n, use, part, map, spot, open }: { node: NodeListStub; use
       <Meter name="Memory" part={given.memory} whole={has.memory} text={`${mebibytes(given.memory)} of ${mebibytes(has.memory)}`} />
       {has.devices > 0 && <Meter name="Devices" part={given.devices} whole={has.devices} text={`${Number(given.devices.toFixed(2))} of ${has.devices}`} />}
       {a !== undefined ? (
-        <p className="map-part cut"><Name>{a.JobID}</Name> <span className="dim"><Name>{a.Name.slice(a.JobID.length + 1)}</Name> · {a.ClientStatus}</span></p>
+        <p className="map-part cut"><Name>{a.JobID}</Name> <span className="dim"><Name>{a.TaskGroup}</Name> · {megahertz(a.CPU)} · {mebibytes(a.MemoryMB)}</span></p>
       ) : (
-        <p className="dim">{plural(use?.allocations.length ?? 0, "allocation")}{jobsOf(use)}</p>
+        <p className="dim">{plural(use?.count ?? 0, "allocation")}{jobsOf(use)}</p>
       )}
     </div>
   );

@@ -34,7 +34,7 @@ function Fleet({ nodes }: { nodes: NodeListStub[] }) {
   const { by = "datacenter", show = "cpu", zoom = "", q = "" } = route.useSearch();
   const setSearch = route.useNavigate();
   const navigate = useNavigate();
-  const { use, denied } = useUse();
+  const { use, denied } = useUse(true);
   const ways = useMemo(() => groupings(nodes), [nodes]);
   const measure = (measures.find((m) => m.id === show) ?? measures[0])?.id as Measure;
   const searched = useDeferredValue(q);
@@ -51,7 +51,7 @@ function Fleet({ nodes }: { nodes: NodeListStub[] }) {
           <>
             <span>{plural(nodes.length, "node")} in {plural(groups.length, "group")}</span>
             {q !== "" && <span>{count(found)} found</span>}
-            {denied && <span>what is promised needs <code>read-job</code></span>}
+            {denied && <span>what is promised needs <code>node:read</code></span>}
           </>
         }
         actions={

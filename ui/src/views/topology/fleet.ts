@@ -1,7 +1,7 @@
 // What the map shows of nodes and their allocations.
 import type { NodeListStub } from "../../api/types.gen";
 import { nodeState } from "../../lib/status";
-import { capacity, promise, share, type Amounts, type NodeUse } from "../nodes/usage";
+import { amounts, capacity, share, type Amounts, type NodeUse } from "../nodes/usage";
 import type { Cell, Part } from "./draw";
 
 export type Measure = keyof Amounts;
@@ -39,7 +39,7 @@ export function cellsOf(nodes: NodeListStub[], use: Map<string, NodeUse>, by: Me
     const has = capacity(n)[by];
     const of = use.get(n.ID);
     const parts: Part[] = (of?.allocations ?? [])
-      .map((a) => ({ id: a.ID, job: a.JobID, share: share(promise(a.AllocatedResources)[by], has), lit: text !== "" && a.JobID.toLowerCase().includes(text) }))
+      .map((a) => ({ id: a.ID, job: a.JobID, share: share(amounts(a)[by], has), lit: text !== "" && a.JobID.toLowerCase().includes(text) }))
       .sort((a, b) => b.share - a.share);
     const named = text === "" || n.Name.toLowerCase().includes(text) || n.ID.startsWith(text);
     return { name: n.Name, share: has > 0 ? share(of?.promised[by] ?? 0, has) : undefined, state: nodeState(n), faded: !named && !parts.some((p) => p.lit), parts };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { AllocationListStub, NodeListStub } from "../../api/types.gen";
+import type { NodeListStub } from "../../api/types.gen";
 import { byNode } from "../nodes/usage";
 import { cellsOf, groupOf, groupings } from "./fleet";
 import { SIZES, corner, fitting, grouped, hit, layout, neighbour, treemap, type Spot } from "./layout";
@@ -98,7 +98,7 @@ describe("treemap", () => {
 
 describe("cells", () => {
   const nodes = [node({ ID: "1", Name: "a", NodeResources: { Cpu: { CpuShares: 1000 }, Memory: { MemoryMB: 100 }, Disk: { DiskMB: 0 }, Devices: null } as never }), node({ ID: "2", Name: "b", Status: "down" })];
-  const use = byNode([{ ID: "x", NodeID: "1", JobID: "web", AllocatedResources: { Tasks: { t: { Cpu: { CpuShares: 250 }, Memory: { MemoryMB: 80 } } }, Shared: { DiskMB: 0 } } } as unknown as AllocationListStub]);
+  const use = byNode([{ NodeID: "1", Count: 1, CPU: 250, MemoryMB: 80, DiskMB: 0, Devices: 0, Allocations: [{ ID: "x", Namespace: "default", JobID: "web", TaskGroup: "g", CPU: 250, MemoryMB: 80, DiskMB: 0, Devices: 0 }] }]);
   it("show what is promised of what there is; a search lights up jobs and fades the rest", () => {
     expect(cellsOf(nodes, use, "cpu", "")[0]).toMatchObject({ share: 0.25, faded: false });
     expect(cellsOf(nodes, use, "memory", "")[0]?.share).toBe(0.8);
