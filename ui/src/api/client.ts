@@ -112,12 +112,25 @@ export async function open<K extends OperationName>(op: K, params: Params<K>, si
 const answered = (r: Response, op: OperationName): boolean => r.ok || (op === "Operator.AutopilotHealth" && r.status === 429 && (r.headers.get("Content-Type") ?? "").includes("json"));
 
 /** Calls an operation and gives its answer. Throws ApiError. */
-export async function call<K extends OperationName>(
-  op: K,
-  params: Params<K>,
-  body?: Body<K>,
-  signal?: AbortSignal,
-): Promise<Result<K>> {
+export async function call<K extends OperationName>(op: K, params: Params<K>, body?: Body<K>, signal?: AbortSignal): Promise<Result<K>> {
+  return (await answer(op, params, body, signal))[0];
+}
+
+/** How many rows of a list are read at once: as many as are parsed between two frames. */
+const PAGE = 3000;
+
+/** Reads a list page by page, so that one of 50,000 rows does not hold up the page. */
+export async function callPages<K extends OperationName>(op: K, params: Params<K>, signal?: AbortSignal): Promise<Result<K>> {
+  const rows: unknown[] = [];
+  for (let token = ""; ; ) {
+    const [page, next] = await answer(op, { ...params, per_page: PAGE, next_token: token }, undefined, signal);
+    for (const row of page as unknown[]) rows.push(row);
+    if (next === "" || next === token) return rows as Result<K>;
+    token = next;
+  }
+}
+
+async function answer<K extends OperationName>(op: K, params: Params<K>, body?: Body<K>, signal?: AbortSignal): Promise<[Result<K>, next: string]> {
   const timeout = AbortSignal.timeout(PATIENCE);
   const headers: Record<string, string> = authorisation();
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -133,7 +146,7 @@ export async function call<K extends OperationName>(
     learn(r);
     if (!answered(r, op)) throw await failure(r, op);
     const text = await r.text();
-    return (text === "" ? {} : JSON.parse(text)) as Result<K>;
+    return [(text === "" ? {} : JSON.parse(text)) as Result<K>, r.headers.get("X-Nomad-NextToken") ?? ""];
   } catch (e) {
     if (e instanceof ApiError || signal?.aborted) throw e;
     if (timeout.aborted) throw new ApiError(0, `The agent has not answered for ${PATIENCE / 1000} seconds.`, op);

@@ -3,7 +3,8 @@
 import { QueryClient, keepPreviousData, queryOptions, useMutation, useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import { toast } from "../components/Toast";
-import { ApiError, call, clusterFacts, type Body, type ClusterFacts, type Params, type Result } from "./client";
+import { ApiError, call, callPages, clusterFacts, type Body, type ClusterFacts, type Params, type Result } from "./client";
+import { shared } from "./sharing";
 import type { OperationName } from "./types.gen";
 
 export const queryClient = new QueryClient({
@@ -15,18 +16,21 @@ export const queryClient = new QueryClient({
       refetchOnWindowFocus: false,
       refetchOnReconnect: false,
       networkMode: "always",
-      structuralSharing: true,
+      structuralSharing: (then, now) => shared(then, now),
     },
     mutations: { networkMode: "always" },
   },
 });
+
+/** Lists that may be so long that they are read in pages. */
+const paged = new Set<OperationName>(["Allocations.List"]);
 
 export type ReadKey<K extends OperationName = OperationName> = readonly [op: K, params: Params<K>, body?: Body<K>];
 
 export function reading<K extends OperationName>(op: K, params: Params<K>, body?: Body<K>) {
   return queryOptions<Result<K>, ApiError>({
     queryKey: [op, params, body ?? null],
-    queryFn: ({ signal }) => call(op, params, body, signal),
+    queryFn: ({ signal }) => (paged.has(op) ? callPages(op, params, signal) : call(op, params, body, signal)),
   });
 }
 

@@ -59,6 +59,8 @@ export function Table<T>(p: TableProps<T>) {
     const top = lines.current.getBoundingClientRect().top - scroller.getBoundingClientRect().top + scroller.scrollTop;
     if (Math.abs(top - margin) > 1) setMargin(top);
   });
+  const keyOf = useRef(p.rowKey);
+  keyOf.current = p.rowKey;
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller,
@@ -66,7 +68,7 @@ export function Table<T>(p: TableProps<T>) {
     overscan: 12,
     scrollMargin: margin,
     initialRect: { width: 1200, height: 900 },
-    getItemKey: (i) => p.rowKey(rows[i] as T),
+    getItemKey: useCallback((i: number) => keyOf.current(rows[i] as T), [rows]), // a new function would place all rows anew
   });
   const { cursor, open } = useCursor(p, rows, virtual);
   if (p.rows.length === 0) return <>{p.empty ?? <div className="empty">No {p.name}.</div>}</>;

@@ -15,7 +15,7 @@ export function Allocations() {
   const [namespace] = useNamespace();
   useTitle("Allocations");
   const expression = isExpression(q);
-  const read = useRead("Allocations.List", { namespace, ...(expression ? { filter: q } : {}) }, { keep: true });
+  const read = useRead("Allocations.List", { namespace, task_states: false, ...(expression ? { filter: q } : {}) }, { keep: true });
   const rows = useMemo(() => {
     const t = expression ? "" : q.trim().toLowerCase();
     return (read.data ?? []).filter((a) => (status === "" || allocationState(a).text === status) && (t === "" || a.Name.toLowerCase().includes(t) || a.ID.startsWith(t) || a.NodeName.toLowerCase().includes(t)));
@@ -34,7 +34,7 @@ export function Allocations() {
           read.error ? <div className="body"><Failure error={read.error} what="list of allocations" /></div> : <Skeleton lines={8} />
         ) : (
           <AllocationsTable
-            rows={rows} keys
+            rows={rows} keys restarts={false}
             empty={filtered ? <Empty icon="filter" title="No allocation is like that" actions={<button type="button" className="button" onClick={() => set({ q: "", status: "" })}>Clear the filter</button>} /> : <Empty icon="terminal" title="There are no allocations">They appear when a job finds nodes.</Empty>}
           />
         )}
