@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 const root = resolve(import.meta.dirname, "../..");
 export const binary = resolve(root, process.env.SERAI_BINARY ?? "bin/serai");
 
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   await new Promise((done, fail) => server.once("error", fail).listen(0, "127.0.0.1", done));
   const { port } = server.address();

@@ -16,6 +16,8 @@ export interface Column<T> {
   cell: (row: T) => ReactNode;
   /** What the column is sorted by and saved as. Without it, it is neither. */
   value?: (row: T) => string | number | undefined;
+  /** What is saved, where that is not what the column is sorted by. */
+  saved?: (row: T) => string | number | undefined;
   /** A grid track: "120px", "minmax(120px, 2fr)". */
   width?: string;
   right?: boolean;
@@ -176,7 +178,7 @@ function Save<T>({ name, rows, columns }: { name: string; rows: T[]; columns: Co
   return (
     <Menu
       entries={[
-        { label: "Save as CSV", act: () => download(`${file}.csv`, csv(saved.map((c) => c.head), rows.map((r) => saved.map((c) => c.value?.(r)))), "text/csv;charset=utf-8") },
+        { label: "Save as CSV", act: () => download(`${file}.csv`, csv(saved.map((c) => c.head), rows.map((r) => saved.map((c) => (c.saved ?? c.value)?.(r)))), "text/csv;charset=utf-8") },
         { label: "Save as JSON", act: () => download(`${file}.json`, JSON.stringify(rows, null, 2), "application/json") },
       ]}
     >

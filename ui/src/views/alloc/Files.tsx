@@ -13,7 +13,8 @@ import type { LogSource } from "../../components/log/follow";
 import { Name } from "../../components/Status";
 import { Table, type Column } from "../../components/Table";
 import { toast } from "../../components/Toast";
-import { bytes, visible } from "../../lib/format";
+import { download } from "../../lib/export";
+import { bytes, count, visible } from "../../lib/format";
 import "./files.css";
 
 const route = getRouteApi("/allocations/$alloc");
@@ -67,7 +68,7 @@ const MAX_ENTRIES = 20_000;
 function Folder({ id, path }: { id: string; path: string }) {
   const read = useQuery({ queryKey: ["folder", id, path], queryFn: ({ signal }) => call("FS.List", { id, path }, undefined, signal), gcTime: 0, staleTime: 0 });
   const columns = useMemo((): Column<AllocFileInfo>[] => [
-    { id: "name", head: "Name", width: "minmax(140px, 3fr)", value: (f) => `${f.IsDir ? 0 : 1}${f.Name}`, cell: (f) => <To path={join(path, f.Name)}><span className="row"><Icon name={f.IsDir ? "folder" : "file"} /><span className="cut"><Name>{f.Name}</Name></span></span></To> },
+    { id: "name", head: "Name", width: "minmax(140px, 3fr)", value: (f) => `${f.IsDir ? 0 : 1}${f.Name}`, saved: (f) => f.Name, cell: (f) => <To path={join(path, f.Name)}><span className="row"><Icon name={f.IsDir ? "folder" : "file"} /><span className="cut"><Name>{f.Name}</Name></span></span></To> },
     { id: "size", head: "Size", width: "90px", right: true, value: (f) => f.Size, cell: (f) => <span className="dim">{f.IsDir ? "" : bytes(f.Size)}</span> },
     { id: "mode", head: "Mode", width: "110px", wide: true, value: (f) => f.FileMode, cell: (f) => <code className="dim">{f.FileMode}</code> },
     { id: "time", head: "Changed", width: "90px", right: true, value: (f) => f.ModTime, cell: (f) => <span className="dim"><Time at={f.ModTime} /></span> },
@@ -76,6 +77,7 @@ function Folder({ id, path }: { id: string; path: string }) {
   return (
     <Table
       name="files" rows={read.data.slice(0, MAX_ENTRIES)} columns={columns} keys rowKey={(f) => f.Name} sort={{ by: "name", down: false }} empty={<Empty icon="folder" title="The folder is empty" />}
+      note={read.data.length > MAX_ENTRIES ? `${count(MAX_ENTRIES)} of ${count(read.data.length)} files; the rest is seen with serai alloc fs` : undefined}
       rowLink={(f) => ({ to: ".", search: (s: Record<string, unknown>) => ({ ...s, path: join(path, f.Name) }) }) as never}
     />
   );
@@ -169,7 +171,31 @@ function Image({ id, path, type }: { id: string; path: string; type: string }) {
 }
 
 /** The largest file that is saved where the browser must hold all of it, in bytes. */
-const MAX_HELD = 512 << 20;
+const MAX_HELD = 256 << 20;
+
+/** Where the browser lets a page write a file as it comes: on HTTPS and loopback, in some browsers. */
+type Picker = (o: { suggestedName: string }) => Promise<{ createWritable(): Promise<WritableStream<Uint8Array>> }>;
+const picker = (): Picker | undefined => (window as { showSaveFilePicker?: Picker }).showSaveFilePicker;
+
+/** Saves a file with a token, which no address may hold: small ones at once, large ones as they come. */
+async function save(id: string, path: string, name: string, size: number): Promise<void> {
+  const pick = picker();
+  if (size > MAX_HELD && pick === undefined) {
+    toast(`${name} is too large to be saved with a token in this browser; use: serai alloc fs ${id} ${path}`, "bad");
+    return;
+  }
+  try {
+    if (size > MAX_HELD && pick !== undefined) {
+      const file = await (await pick({ suggestedName: name })).createWritable();
+      await (await open("FS.Cat", { id, path })).body?.pipeTo(file);
+      toast(`${name} is saved.`);
+      return;
+    }
+    download(name, await (await open("FS.Cat", { id, path })).blob(), "application/octet-stream");
+  } catch (e) {
+    if (!(e instanceof DOMException && e.name === "AbortError")) toast(explain(e), "bad"); // else nobody chose a place for it
+  }
+}
 
 /** Saves a file. Without a token the browser does it alone, whatever the size. */
 function Save({ id, path, size }: { id: string; path: string; size: number }) {
@@ -182,25 +208,8 @@ function Save({ id, path, size }: { id: string; path: string; size: number }) {
       </a>
     );
   }
-  const save = async (): Promise<void> => {
-    if (size > MAX_HELD) {
-      toast(`${name} is too large to be saved with a token from here; use: serai alloc fs ${id} ${path}`, "bad");
-      return;
-    }
-    try {
-      const blob = await (await open("FS.Cat", { id, path })).blob();
-      const url = URL.createObjectURL(blob);
-      const a = document.createElement("a");
-      a.href = url;
-      a.download = name;
-      a.click();
-      setTimeout(() => URL.revokeObjectURL(url), 60_000);
-    } catch (e) {
-      toast(explain(e), "bad");
-    }
-  };
   return (
-    <button type="button" className="button small" onClick={() => void save()}>
+    <button type="button" className="button small" onClick={() => void save(id, path, name, size)}>
       <Icon name="download" />
       Download
     </button>
