@@ -36,7 +36,7 @@ export async function until(what, check, seconds = 60) {
 export class Agent {
   /** Starts a server that runs nothing itself, and gives it the cluster of a snapshot. */
   static async restored(snapshot) {
-    const a = await Agent.start('client {\n enabled = false\n}\nserver {\n heartbeat_grace = "2h"\n failover_heartbeat_ttl = "2h"\n}\n', { ready: (a) => a.call("GET", "/v1/status/leader") });
+    const a = await Agent.start('server {\n heartbeat_grace = "2h"\n failover_heartbeat_ttl = "2h"\n}\n', { ready: (a) => a.call("GET", "/v1/status/leader") });
     const r = await fetch(`${a.url}/v1/operator/snapshot`, { method: "PUT", headers: { "Content-Type": "application/octet-stream" }, body: await readFile(snapshot) });
     if (!r.ok) throw new Error(`restore: ${r.status} ${await r.text()}`);
     return a;

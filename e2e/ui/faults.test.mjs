@@ -118,8 +118,10 @@ describe("web UI and faults", { skip }, () => {
     await other.getByRole("button", { name: "Submit this version" }).click();
     await other.waitForURL("**/ui/jobs/default/contested");
     await page.bringToFront();
+    await page.getByText("Version 1 was submitted since you began").waitFor();
+    await page.getByText("count = 2").waitFor(); // what was written is still there
     await page.getByRole("button", { name: "Submit this version" }).click();
-    await page.getByText(/changed since|since the plan|index/i).first().waitFor();
+    await page.getByRole("button", { name: "Plan again" }).waitFor();
     assert.equal((await agent.get("/v1/job/contested")).TaskGroups[0].Count, 3);
   });
 
@@ -192,8 +194,11 @@ describe("web UI and faults", { skip }, () => {
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, `${id} makes the page wider than the screen`);
     }
     await page.goto(`${agent.url}/ui/jobs`);
+    await page.getByRole("heading", { level: 1 }).waitFor();
     await page.keyboard.press("Control+k");
     await page.getByRole("combobox").fill("named");
+    await page.getByRole("option").first().waitFor();
+    assert.equal(await page.locator('img[src="x"]').count(), 0);
     for (const id of taken) await agent.call("DELETE", `/v1/job/${encodeURIComponent(id)}?purge=true`);
   });
 
@@ -207,13 +212,11 @@ describe("web UI and faults", { skip }, () => {
     await page.getByText("shown in hexadecimal").waitFor();
     await page.getByRole("button", { name: "End" }).click();
     await page.getByText(/to 10,737,418,247 of 10,737,418,247/).waitFor();
-    const before = await agent.get("/v1/agent/self").then(() => process.memoryUsage().rss);
     const saving = page.waitForEvent("download");
     await page.getByRole("link", { name: "Download" }).click();
     const file = await saving;
     assert.equal(file.suggestedFilename(), "huge.bin");
     await file.cancel();
-    assert.ok(before > 0);
     await agent.call("DELETE", "/v1/job/large?purge=true");
   });
 

@@ -49,7 +49,10 @@ export default function Palette({ onClose, onShortcuts }: { onClose: () => void;
       .map((p): Entry => ({ group: "Go to", text: p.text, detail: `g ${p.key}`, icon: p.icon, go: go({ to: p.to } as LinkProps) }))
       .concat([{ group: "Go to", text: "Keyboard shortcuts", detail: "?", icon: "help", go: onShortcuts }])
       .filter((e) => match(e.text));
-    return [...fixed, ...(asked.length >= 2 && found.data ? objects(found.data, go) : [])];
+    // What is named as it was typed goes before what is only called like it in passing.
+    const rank = (e: Entry): number => (e.text.toLowerCase() === text.trim().toLowerCase() ? 0 : e.text.toLowerCase().startsWith(text.trim().toLowerCase()) ? 1 : 2);
+    const named = fixed.filter((e) => rank(e) < 2);
+    return [...named, ...(asked.length >= 2 && found.data ? objects(found.data, go) : []), ...fixed.filter((e) => rank(e) === 2)];
   }, [text, asked, found.data, navigate, onClose, onShortcuts]);
   useEffect(() => setAt(0), [text]);
   useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }), [at]);

@@ -15,7 +15,7 @@ let prefix = "";
 let prefixTimer: ReturnType<typeof setTimeout> | undefined;
 
 /** All that can be pressed now; what came later goes first. */
-export const hotkeys = (): Hotkey[] => stack.flatMap((s) => s.current).reverse();
+export const hotkeys = (): Hotkey[] => stack.toReversed().flatMap((s) => s.current);
 
 /** Declares keys for as long as the component is there. */
 export function useHotkeys(list: Hotkey[]): void {

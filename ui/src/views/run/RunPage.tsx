@@ -1,5 +1,5 @@
 // Running a job: write, see what it would do, then send it.
-import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 import { ApiError, call } from "../../api/client";
 import { needed, useMay } from "../../api/may";
@@ -22,18 +22,18 @@ const route = getRouteApi("/jobs/run");
 export function RunPage() {
   const { edit, version } = route.useSearch();
   useTitle(edit === undefined ? "Run a job" : "Edit a job");
-  if (edit === undefined) return <Run text={draft.get() ?? example} title="Run a job" keep />;
+  if (edit === undefined) return <Run text={example} title="Run a job" draft="serai.draft" />;
   const slash = edit.indexOf("/");
-  return <Edit namespace={edit.slice(0, slash)} id={edit.slice(slash + 1)} version={version} />;
+  return <Edit key={edit} namespace={edit.slice(0, slash)} id={edit.slice(slash + 1)} version={version} />;
 }
 
 /** What was written and not sent yet outlives the page, for this tab. */
-const draft = {
-  get: (): string | null => sessionStorage.getItem("serai.draft"),
-  set(text: string): void {
+const drafts = {
+  get: (key: string): string | undefined => sessionStorage.getItem(key) ?? undefined,
+  set(key: string, text: string): void {
     try {
-      if (text === "") sessionStorage.removeItem("serai.draft");
-      else sessionStorage.setItem("serai.draft", text);
+      if (text === "") sessionStorage.removeItem(key);
+      else sessionStorage.setItem(key, text);
     } catch {
       // Too large to keep; it is still in the editor.
     }
@@ -42,7 +42,10 @@ const draft = {
 
 function Edit({ namespace, id, version }: { namespace: string; id: string; version: string | undefined }) {
   const job = useRead("Job.Read", { id, namespace });
-  const at = version === undefined ? job.data?.Version : Number(version);
+  // The version that the edit began with: when somebody submits another one, what is being written stays.
+  const began = useRef<number>(undefined);
+  began.current ??= job.data?.Version;
+  const at = version === undefined ? began.current : Number(version);
   const source = useRead("Job.Submission", { id, namespace, version: at ?? 0 }, { enabled: at !== undefined });
   return (
     <Shown read={job} what="job">
@@ -50,7 +53,8 @@ function Edit({ namespace, id, version }: { namespace: string; id: string; versi
         if (source.isPending) return null;
         const kept = source.data !== undefined && source.data.Source !== "";
         const text = kept ? source.data.Source : JSON.stringify({ Job: j }, null, 2);
-        return <Run key={`${id}@${at}`} text={text} variables={source.data?.Variables ?? ""} title={`Edit ${j.Name}`} job={j} />;
+        const newer = began.current !== undefined && j.Version > began.current ? j.Version : undefined;
+        return <Run key={`${id}@${at}`} text={text} variables={source.data?.Variables ?? ""} title={`Edit ${j.Name}`} job={j} newer={newer} draft={`serai.draft:${namespace}/${id}@${at}`} />;
       }}
     </Shown>
   );
@@ -104,7 +108,20 @@ function wrongOf(e: unknown, text: string): Wrong {
   return { text: message, faults };
 }
 
-function Run({ text, variables: given = "", title, keep = false, job }: { text: string; variables?: string; title: string; keep?: boolean; job?: Job }) {
+interface RunProps {
+  text: string;
+  variables?: string;
+  title: string;
+  job?: Job;
+  /** The version that somebody has submitted since the edit began. */
+  newer?: number | undefined;
+  /** Where what is written is kept until it is sent. */
+  draft: string;
+}
+
+function Run({ text: original, variables: given = "", title, job, newer, draft }: RunProps) {
+  const [begun, setBegun] = useState(() => drafts.get(draft));
+  const text = begun ?? original;
   const [namespace] = useNamespace();
   const editor = useRef<CodeHandle>(null);
   const [variables, setVariables] = useState(given);
@@ -134,7 +151,7 @@ function Run({ text, variables: given = "", title, keep = false, job }: { text: 
     setBusy(false);
     setPlanned(undefined);
     setWrong(undefined);
-    if (keep) draft.set(t);
+    drafts.set(draft, t === original ? "" : t);
   };
   const open = (file: File | undefined): void => {
     if (file === undefined) return;
@@ -159,6 +176,16 @@ function Run({ text, variables: given = "", title, keep = false, job }: { text: 
         }
       />
       {!mayPlan && <Callout tone="warn">You can write a job here, but neither plan nor run it. {needed("Job.Plan")}</Callout>}
+      {newer !== undefined && job !== undefined && (
+        <Callout tone="warn" actions={<Link {...jobLink(job.Namespace, job.ID, { tab: "versions" })} className="button small">See what changed</Link>}>
+          <b>Version {newer} was submitted since you began.</b> What you have written is kept. If you submit it, it replaces that version: plan it again to see the difference.
+        </Callout>
+      )}
+      {begun !== undefined && job !== undefined && (
+        <Callout tone="off" actions={<button type="button" className="button small" onClick={() => { editor.current?.set(original); setBegun(undefined); }}>Discard it</button>}>
+          This is what you wrote before and have not sent.
+        </Callout>
+      )}
       <div className={planned || wrong ? "run-columns" : ""}>
         <div className="stack">
           <Panel flush>
@@ -177,7 +204,7 @@ function Run({ text, variables: given = "", title, keep = false, job }: { text: 
                 <pre>{visible(wrong.text, 8000)}</pre>
               </Callout>
             )}
-            {planned && <Submit planned={planned} home={home} onSent={() => keep && draft.set("")} onAgain={() => void makePlan()} />}
+            {planned && <Submit planned={planned} home={home} onSent={() => drafts.set(draft, "")} onAgain={() => void makePlan()} />}
           </div>
         )}
       </div>
