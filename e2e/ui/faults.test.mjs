@@ -148,9 +148,8 @@ describe("web UI and faults", { skip }, () => {
   });
 
   visit("a job of 10,000 groups", "jobs", async (page) => {
-    const one = await agent.call("PUT", "/v1/jobs/parse", { JobHCL: shell("wide"), Canonicalize: true });
-    const group = one.TaskGroups[0];
-    one.TaskGroups = Array.from({ length: 10_000 }, (_, i) => ({ ...group, Name: `g${i}`, Count: 0 }));
+    const groups = Array.from({ length: 10_000 }, (_, i) => ({ Name: `g${i}`, Count: 0, Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] }));
+    const one = { ID: "wide", Name: "wide", Datacenters: ["*"], TaskGroups: groups };
     await agent.call("PUT", "/v1/jobs", { Job: one });
     await page.getByRole("row", { name: /wide/ }).click();
     await page.getByRole("heading", { name: "wide" }).waitFor();
@@ -255,8 +254,9 @@ describe("web UI and faults", { skip }, () => {
       const rest = all.filter((s) => s !== leads);
       await until("another server leads", async () => (await leader(rest)) !== undefined, 90);
       await until("the cluster takes a job again", async () => {
-        const r = await fetch(`${follower.url}/v1/jobs`, { method: "PUT", body: JSON.stringify({ Job: { ID: "after", Name: "after", Datacenters: ["*"], TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] }] } }) });
-        return r.ok;
+        const r = await fetch(`${follower.url}/v1/jobs`, { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ Job: { ID: "after", Name: "after", Datacenters: ["*"], TaskGroups: [{ Name: "g", Tasks: [{ Name: "t", Driver: "raw_exec", Config: { command: "/bin/true" } }] }] } }) });
+        if (!r.ok) throw new Error(await r.text());
+        return true;
       });
       await page.getByRole("row", { name: /after/ }).waitFor();
       await live();
