@@ -1,25 +1,31 @@
-// Writes a screenshot of every view, in light and dark and some as wide as a
-// phone: node e2e/ui/screens.mjs FOLDER [NAME…]
+// Writes a screenshot of every view, in light and dark and as wide as a phone:
+// node e2e/ui/screens.mjs FOLDER [NAME…]
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Agent } from "./agent.mjs";
 import { launch, openPage } from "./browser.mjs";
+import { fleet, simulate } from "./fleet.mjs";
 import { fill } from "./story.mjs";
 
 const [folder = "e2e/ui/screens", ...only] = process.argv.slice(2);
 
-/** The views: name, address, what is done before the picture is taken, and whether it is taken for a phone too. */
-const views = ({ alloc, failed }) => [
-  ["overview", "", undefined, true],
-  ["jobs", "jobs", undefined, true],
-  ["job", "jobs/default/shop", undefined, true],
+/** The views: name, address, and what is done before the picture is taken. */
+const views = ({ alloc, failed, node, evaluation }) => [
+  ["overview", ""],
+  ["jobs", "jobs"],
+  ["job", "jobs/default/shop"],
   ["job-allocations", "jobs/default/shop?tab=allocations"],
+  ["job-deployments", "jobs/default/shop?tab=deployments"],
   ["job-logs", "jobs/default/shop?tab=logs", (p) => p.getByText(/GET/).first().waitFor()],
   ["job-versions", "jobs/default/shop?tab=versions"],
   ["job-evaluations", "jobs/default/train-model?tab=evaluations"],
   ["job-definition", "jobs/default/shop?tab=definition", (p) => p.locator(".cm-content").waitFor()],
   ["job-periodic", "jobs/default/nightly-report"],
   ["job-parameterized", "jobs/default/render"],
+  ["job-dispatch", "jobs/default/render", async (p) => {
+    await p.getByRole("button", { name: "Dispatch…" }).click();
+    await p.getByRole("dialog").waitFor();
+  }],
   ["job-purge", "jobs/default/shop", async (p) => {
     await p.getByRole("button", { name: "Actions" }).click();
     await p.getByRole("menuitem", { name: "Purge…" }).click();
@@ -37,9 +43,13 @@ const views = ({ alloc, failed }) => [
     await p.getByText("What would happen").waitFor();
   }],
   ["allocations", "allocations"],
-  ["allocation", `allocations/${alloc}`, (p) => p.locator(".chart canvas").first().waitFor(), true],
+  ["allocation", `allocations/${alloc}`, async (p) => {
+    await p.locator(".chart canvas").first().waitFor();
+    await p.getByText(/used: ?[\d.]+/).or(p.locator(".u-legend").getByText(/MHz|MiB/)).first().waitFor();
+    await p.waitForTimeout(6500); // so that there are lines
+  }],
   ["allocation-failed", `allocations/${failed}`],
-  ["logs", `allocations/${alloc}?tab=logs`, (p) => p.getByText(/WARN slow/).first().waitFor(), true],
+  ["logs", `allocations/${alloc}?tab=logs`, (p) => p.getByText(/WARN slow/).first().waitFor()],
   ["terminal", `allocations/${alloc}?tab=terminal`, async (p) => {
     await p.getByRole("button", { name: "Open" }).click();
     await p.locator(".xterm").click();
@@ -59,9 +69,29 @@ const views = ({ alloc, failed }) => [
   }],
   ["settings", "settings"],
   ["nodes", "nodes"],
+  ["node", `nodes/${node}`, (p) => p.getByText("Use of the machine").waitFor()],
+  ["node-attributes", `nodes/${node}?tab=attributes`],
+  ["node-drain", `nodes/${node}`, async (p) => {
+    await p.getByRole("button", { name: "Drain…" }).click();
+    await p.getByRole("dialog").waitFor();
+  }],
   ["topology", "topology"],
+  ["topology-fleet", "topology?by=meta.rack", async (p) => {
+    await simulate(p.context(), fleet(600, 12));
+    await p.reload();
+    await p.getByText("600 nodes").waitFor();
+    await p.locator("[data-map]").hover({ position: { x: 60, y: 60 } });
+    await p.locator(".map-card").waitFor();
+  }],
   ["evaluations", "evaluations"],
+  ["evaluation", `evaluations/${evaluation}`, (p) => p.locator(".vertex").first().waitFor()],
   ["events", "events"],
+  ["event", "events", async (p) => {
+    await p.getByRole("article").first().click();
+    await p.locator(".event-detail .cm-content").waitFor();
+  }],
+  ["namespaces", "namespaces"],
+  ["pools", "pools"],
   ["servers", "servers"],
 ];
 
@@ -70,8 +100,8 @@ const agent = await Agent.start();
 const browser = await launch();
 try {
   const list = views(await fill(agent)).filter(([name]) => only.length === 0 || only.includes(name));
-  for (const [name, path, prepare, phone] of list) {
-    const kinds = [["light", 1360, 850], ["dark", 1360, 850], ...(phone ? [["phone", 390, 844]] : [])];
+  for (const [name, path, prepare] of list) {
+    const kinds = [["light", 1360, 850], ["dark", 1360, 850], ["phone", 390, 844]];
     for (const [kind, width, height] of kinds) {
       const { page, context, faults, live } = await openPage(browser, agent, path, { colorScheme: kind === "dark" ? "dark" : "light", viewport: { width, height } });
       try {
@@ -79,6 +109,9 @@ try {
         await page.waitForFunction(() => document.querySelector(".skeleton") === null);
         await prepare?.(page);
         await page.evaluate(() => document.fonts.ready);
+        await page.evaluate(() => Promise.all(document.getAnimations().filter((x) => x.effect?.getTiming().iterations !== Infinity).map((x) => x.finished.catch(() => {}))));
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (over > 0) faults.push(`wider than the screen by ${over} px`);
         await page.screenshot({ path: join(folder, `${name}-${kind}.png`), animations: "disabled" });
       } catch (e) {
         faults.push(e.message.split("\n")[0]);

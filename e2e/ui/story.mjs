@@ -12,5 +12,7 @@ export async function fill(agent) {
   await until("a canary of shop runs", async () => (await agent.allocations("shop")).some((a) => a.DeploymentStatus?.Canary && a.DeploymentStatus.Healthy));
   const alloc = front.find((a) => a.TaskGroup === "front").ID;
   const failed = (await agent.allocations("import"))[0].ID;
-  return { alloc, failed };
+  const node = (await agent.get("/v1/nodes"))[0].ID;
+  const evaluation = (await agent.get("/v1/job/train-model/evaluations")).find((e) => e.Status === "blocked").ID;
+  return { alloc, failed, node, evaluation };
 }

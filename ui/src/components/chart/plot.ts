@@ -35,6 +35,12 @@ function spanOf(u: uPlot, min: number | null, max: number | null): [number, numb
   return [Math.min(min ?? end, end - LEAST), end];
 }
 
+/** While nothing is pointed at, the legend has the newest values. */
+function newest(u: uPlot): void {
+  const last = (u.data[0]?.length ?? 0) - 1;
+  if (last >= 0 && (u.cursor.left ?? -1) < 0) u.setLegend({ idx: last }, false);
+}
+
 /** binary marks values that count bytes: their grid is of powers of two. */
 export function mountPlot(place: HTMLElement, series: Series[], format: (n: number) => string, binary: boolean): Plot {
   const line = variable("--line", place);
@@ -46,6 +52,7 @@ export function mountPlot(place: HTMLElement, series: Series[], format: (n: numb
       height: 150,
       cursor: { y: false, points: { size: 6 } },
       legend: { show: true, live: true },
+      hooks: { setCursor: [newest] },
       padding: [8, 8, 0, 0],
       scales: { x: { time: true, range: spanOf }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.08, 1e-9)] } },
       axes: [
@@ -57,7 +64,7 @@ export function mountPlot(place: HTMLElement, series: Series[], format: (n: numb
         ...series.map((s): uPlot.Series => {
           const stroke = variable(s.colour, place);
           return {
-            label: s.label, stroke, width: s.bound ? 1 : 1.5, points: { show: false },
+            label: s.label, stroke, width: s.bound ? 1 : 1.5, points: { show: (u) => (u.data[0]?.length ?? 0) < 2, size: 5 }, // one sample is no line
             ...(s.bound ? { dash: [4, 4] } : { fill: stroke.replace(/^rgb\((.*)\)$/, "rgba($1, 0.12)") }),
             value: (_u, v) => (v === null || v === undefined ? "–" : format(v)),
           };
@@ -70,7 +77,10 @@ export function mountPlot(place: HTMLElement, series: Series[], format: (n: numb
   const observer = new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 150 }));
   observer.observe(place);
   return {
-    set: (data) => plot.setData(data as uPlot.AlignedData),
+    set: (data) => {
+      plot.setData(data as uPlot.AlignedData);
+      newest(plot);
+    },
     dispose: () => {
       observer.disconnect();
       plot.destroy();

@@ -76,7 +76,7 @@ export function layout(groups: Group[], width: number, cell: number): Layout {
 }
 
 /** The size of cell with which everything is in view, or the smallest. */
-export function fitting(groups: Group[], width: number, height: number, most = 90): number {
+export function fitting(groups: Group[], width: number, height: number, most = 190): number {
   for (const cell of SIZES.toReversed()) if (cell <= most && layout(groups, width, cell).height <= height) return cell;
   return SIZES[0] as number;
 }
