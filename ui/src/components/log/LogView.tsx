@@ -1,7 +1,7 @@
 // A log to read while it is written: follow, search, wrap, save. Several sources
 // are interleaved as they come.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useEffect, useMemo, useReducer, useRef, useState, type ReactNode } from "react";
+import { memo, useCallback, useEffect, useMemo, useReducer, useRef, useState, type ReactNode } from "react";
 import { useHotkeys } from "../../app/hotkeys";
 import { count, visible } from "../../lib/format";
 import { clock } from "../../lib/time";
@@ -17,6 +17,11 @@ const ROW = 19;
 
 /** How far apart the sources of a log begin, in milliseconds. */
 const STAGGER = 120;
+
+/** How long new lines wait for others, in milliseconds: with many lines, placing them anew is the dearer part. */
+const FRAME = 16;
+const UNHURRIED = 60;
+const MANY = 5_000;
 
 export interface LogViewProps {
   sources: LogSource[];
@@ -39,7 +44,7 @@ export function LogView({ sources, find, onFind, children, name }: LogViewProps)
   const pattern = useMemo(() => (find === "" ? undefined : matcher(find)), [find]);
   const matches = useMatches(buffer, version, pattern);
   const lines = only && pattern ? matches.map((i) => buffer.lines[i]).filter((l) => l !== undefined) : buffer.lines;
-  const virtual = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => ROW, overscan: 24, getItemKey: (i) => lines[i]?.n ?? i, initialRect: { width: 1000, height: 600 } });
+  const virtual = useVirtualizer({ count: lines.length, getScrollElement: () => box.current, estimateSize: () => ROW, overscan: 24, getItemKey: useCallback((i: number) => lines[i]?.n ?? i, [lines]), initialRect: { width: 1000, height: 600 } });
   useEffect(() => {
     if (following && lines.length > 0) virtual.scrollToIndex(lines.length - 1, { align: "end" });
   }, [version, following, lines.length, virtual, wrap, only]);
@@ -160,7 +165,7 @@ function Marked({ text, pattern }: { text: string; pattern: RegExp }) {
   );
 }
 
-/** Follows the sources into a buffer. version moves once a frame at most. */
+/** Follows the sources into a buffer. version moves once a frame at most, and less often when there is much. */
 function useLog(sources: LogSource[], whole: boolean): { buffer: LogBuffer; version: number } {
   const [version, bump] = useReducer((n: number) => n + 1, 0);
   const key = JSON.stringify([sources, whole]);
@@ -169,13 +174,13 @@ function useLog(sources: LogSource[], whole: boolean): { buffer: LogBuffer; vers
   list.current = sources;
   useEffect(() => {
     const abort = new AbortController();
-    let frame = 0;
-    const changed = (): void => {
-      if (frame === 0) frame = document.hidden ? (setTimeout(shown, 500) as unknown as number) : requestAnimationFrame(shown);
-    };
+    let pending: ReturnType<typeof setTimeout> | undefined;
     const shown = (): void => {
-      frame = 0;
+      pending = undefined;
       bump();
+    };
+    const changed = (): void => {
+      pending ??= setTimeout(shown, document.hidden ? 500 : buffer.lines.length > MANY ? UNHURRIED : FRAME);
     };
     const broken = new Set<number>();
     const start = (i: number, from: boolean): void => {
@@ -205,7 +210,7 @@ function useLog(sources: LogSource[], whole: boolean): { buffer: LogBuffer; vers
       stop();
       timers.forEach(clearTimeout);
       abort.abort();
-      cancelAnimationFrame(frame);
+      clearTimeout(pending);
     };
   }, [key, buffer, whole]);
   return { buffer, version };

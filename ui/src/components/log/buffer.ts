@@ -9,8 +9,8 @@ export interface Line {
 }
 
 /** How many lines are kept, and how many characters of them. */
-export const MAX_LINES = 100_000;
-export const MAX_CHARACTERS = 48 << 20;
+export const MAX_LINES = 50_000;
+export const MAX_CHARACTERS = 24 << 20;
 /** A line is cut here: what is longer is no line that anybody reads. */
 export const MAX_LINE = 16 << 10;
 
