@@ -42,8 +42,8 @@ func allocationUsages(r *Read, node string, about int) []*api.AllocationUsage {
 
 func amounts(u *fit.Usage) api.Amounts {
 	thousandths := 0
-	for _, n := range u.Device {
-		thousandths += n
+	for _, d := range u.Device {
+		thousandths += d.Used
 	}
 	return api.Amounts{CPU: u.CPU, MemoryMB: u.Memory, DiskMB: u.Disk, Devices: float64(thousandths) / fit.WholeDevice}
 }
