@@ -160,6 +160,19 @@ func (p *Planner) change(c *state.Change) (ours bool) {
 	return false
 }
 
+// restAfter is how long the log is left alone when it did not take a batch: while
+// leadership is handed over it refuses at once, thousands of times a second.
+const restAfter = 50 * time.Millisecond
+
+func rest(ctx context.Context) {
+	t := time.NewTimer(restAfter)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
 // submit puts a batch into the log and does not wait.
 func (p *Planner) submit(ctx context.Context, b *batch) {
 	p.inFlight = b
@@ -169,6 +182,9 @@ func (p *Planner) submit(ctx context.Context, b *batch) {
 		result, _, err := p.Log.Apply(ctx, b.command)
 		measure("plan.submit", start)
 		applied, _ := result.(*fsm.PlanApplied)
+		if err != nil {
+			rest(ctx)
+		}
 		b.done <- outcome{applied, err}
 		close(b.done)
 	}()
