@@ -25,7 +25,8 @@ type bench struct {
 	fsm   *fsm.FSM
 	index uint64
 	hook  func(c fsm.Command)
-	plans int // PlanApply commands
+	plans int  // PlanApply commands
+	shut  bool // the log takes no plan
 }
 
 func (b *bench) Apply(_ context.Context, c fsm.Command) (any, uint64, error) {
@@ -36,6 +37,9 @@ func (b *bench) Apply(_ context.Context, c fsm.Command) (any, uint64, error) {
 	defer b.mu.Unlock()
 	if _, ok := c.(*fsm.PlanApply); ok {
 		b.plans++
+		if b.shut {
+			return nil, 0, api.Errorf(api.ErrNoLeader, "leadership transfer in progress")
+		}
 	}
 	entry, err := fsm.Encode(c)
 	if err != nil {
@@ -241,6 +245,34 @@ func TestPanicFailsOneEvaluation(t *testing.T) {
 		}
 		if n != 1+maxFollowUps {
 			b.t.Errorf("%d evaluations in all, want %d", n, 1+maxFollowUps)
+		}
+	})
+}
+
+// TestAShutLogIsLeftAlone: while the log takes no plan, it is asked now and then
+// and not as fast as possible; afterwards all goes on.
+func TestAShutLogIsLeftAlone(t *testing.T) {
+	run(t, func(b *bench) {
+		b.node("n1", 1000)
+		b.mu.Lock()
+		b.shut = true
+		b.mu.Unlock()
+		b.register(newJob("j", 1, 10))
+		time.Sleep(time.Second)
+		b.mu.Lock()
+		asked := b.plans
+		b.shut = false
+		b.mu.Unlock()
+		if asked < 2 || asked > 30 {
+			b.t.Errorf("the log was asked %d times in a second", asked)
+		}
+		time.Sleep(time.Second)
+		n := 0
+		for range b.store.View().Allocations() {
+			n++
+		}
+		if n != 1 {
+			b.t.Errorf("%d allocations were placed", n)
 		}
 	})
 }
