@@ -75,6 +75,7 @@ func many(ctx context.Context, o *options, r *report) error {
 		return nil
 	}
 	return with(ctx, o, r, o.Clients, func(ctx context.Context, c *clusterRun) error {
+		var problems error
 		for _, part := range []struct {
 			name string
 			run  func(context.Context) error
@@ -83,10 +84,10 @@ func many(ctx context.Context, o *options, r *report) error {
 				continue
 			}
 			if err := part.run(ctx); err != nil {
-				return fmt.Errorf("%s: %w", part.name, err)
+				problems = errors.Join(problems, fmt.Errorf("%s: %w", part.name, err))
 			}
 		}
-		return nil
+		return problems
 	})
 }
 

@@ -49,9 +49,10 @@ func (c *clusterRun) wake(ctx context.Context) error {
 	return nil
 }
 
-// change registers the job that is looked at, with another count of changes.
+// change changes the namespace that is looked at. Nothing else does, as a job's
+// evaluation would change the job.
 func (c *clusterRun) change(ctx context.Context, round int) error {
-	return c.t.put(ctx, "PUT", "/v1/jobs", quiet("wake", round))
+	return c.t.put(ctx, "PUT", "/v1/namespace/wake", object{"Name": "wake", "Description": fmt.Sprint("change ", round)})
 }
 
 // quiet is a job that runs nothing.
@@ -75,7 +76,7 @@ func (c *clusterRun) wakeOnce(ctx context.Context, client *http.Client, query st
 	answered := make([]time.Time, waiters)
 	problems := make([]error, waiters)
 	for i := range waiters {
-		url := fmt.Sprintf("%s/v1/job/wake?index=%d&wait=50s%s", c.t.members[i%servers].http(), index, query)
+		url := fmt.Sprintf("%s/v1/namespace/wake?index=%d&wait=50s%s", c.t.members[i%servers].http(), index, query)
 		done.Go(func() {
 			_, problems[i] = c.t.get(ctx, client, url)
 			answered[i] = time.Now()
@@ -103,24 +104,13 @@ func (c *clusterRun) wakeOnce(ctx context.Context, client *http.Client, query st
 	return took, errors.Join(problems...)
 }
 
-// index gives the index of the job that is looked at, once its evaluation has
-// changed it for the last time.
+// index gives the index of the namespace that is looked at.
 func (c *clusterRun) index(ctx context.Context, client *http.Client) (uint64, error) {
-	last := ""
-	for {
-		h, err := c.t.get(ctx, client, c.t.members[0].http()+"/v1/job/wake")
-		if err != nil {
-			return 0, err
-		}
-		now := h.Get("X-Nomad-Index")
-		if now == last {
-			return strconv.ParseUint(now, 10, 64)
-		}
-		last = now
-		if !pause(ctx, time.Second) {
-			return 0, ctx.Err()
-		}
+	h, err := c.t.get(ctx, client, c.t.members[0].http()+"/v1/namespace/wake")
+	if err != nil {
+		return 0, err
 	}
+	return strconv.ParseUint(h.Get("X-Nomad-Index"), 10, 64)
 }
 
 // get asks a URL and gives the headers of the answer.
