@@ -89,7 +89,7 @@ func fillDisconnect(g *TaskGroup) {
 func fillTask(t *Task) {
 	t.LogConfig.Enabled = !t.LogConfig.Disabled
 	if t.Identity != nil && t.Identity.Name == "" {
-		t.Identity.Name = "default"
+		t.Identity.Name = DefaultIdentity
 	}
 	for _, a := range t.Artifacts {
 		if a != nil && a.GetterMode == "file" && a.RelativeDest == "local/" && a.GetterSource != "" {

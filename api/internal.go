@@ -79,5 +79,6 @@ type TokenResolveResponse struct {
 	Denied   string    // why the secret is good for nothing; empty: it is good
 	Unknown  bool      // it is no token's secret
 	Token    *ACLToken // without its secret; nil for nobody's
+	Workload *Workload // the task whose identity it is; nil for all others
 	Policies []*ACLPolicy
 }

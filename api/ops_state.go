@@ -77,6 +77,9 @@ var (
 	CARevoke        = write[CARevokeRequest, CARevokeResponse]("CA.Revoke", http.MethodPut, "/v1/operator/ca/revoke", "management", NamespaceNone)
 	CASign          = write[CASignRequest, CASignResponse]("CA.Sign", http.MethodPut, "/v1/operator/ca/sign", "management", NamespaceNone)
 	JoinTokenCreate = write[JoinTokenRequest, JoinTokenResponse]("JoinToken.Create", http.MethodPut, "/v1/operator/join-token", "management", NamespaceNone)
+	RootKeysList    = read[ListRequest, []*RootKeyMeta]("RootKeys.List", "/v1/operator/keyring/keys", "operator:keyring-read", NamespaceNone)
+	RootKeyRotate   = write[RootKeyRotateRequest, RootKeyRotateResponse]("RootKey.Rotate", http.MethodPut, "/v1/operator/keyring/rotate", "operator:keyring-rotate", NamespaceNone)
+	RootKeyDelete   = write[RootKeyDeleteRequest, None]("RootKey.Delete", http.MethodDelete, "/v1/operator/keyring/key/{id}", "operator:keyring-delete", NamespaceNone)
 	JoinTokenRevoke = write[NameWriteRequest, None]("JoinToken.Revoke", http.MethodDelete, "/v1/operator/join-token/{name}", "management", NamespaceNone)
 )
 

@@ -146,6 +146,9 @@ type Consul struct {
 	Partition string `hcl:"partition" cbor:",omitzero"`
 }
 
+// DefaultIdentity is the name of the identity by which a task calls serai itself.
+const DefaultIdentity = "default"
+
 // WorkloadIdentity is a signed statement of who a task is.
 type WorkloadIdentity struct {
 	Name         string   `hcl:"name"`
@@ -190,3 +193,15 @@ type TaskScheduleCron struct {
 
 // IsMain says whether the task is neither before, beside nor after others.
 func (t *Task) IsMain() bool { return t.Lifecycle == nil || t.Lifecycle.Hook == "" }
+
+// NeededIdentities gives the identities that the task is to have signed: those
+// that it is given in its environment or in a file.
+func (t *Task) NeededIdentities() []*WorkloadIdentity {
+	var out []*WorkloadIdentity
+	for _, id := range append([]*WorkloadIdentity{t.Identity}, t.Identities...) {
+		if id != nil && (id.Env || id.File) {
+			out = append(out, id)
+		}
+	}
+	return out
+}

@@ -10,6 +10,7 @@ import (
 const (
 	maxJobID    = 255 // also part of file names in exports and of paths in URLs
 	maxNameSize = 128 // groups and tasks: parts of file and cgroup names
+	maxAudience = 512 // one of an identity
 )
 
 var (

@@ -53,6 +53,13 @@ func (v *validator) connectMissing(at spot, services []*Service) {
 }
 
 func (v *validator) taskMissing(at spot, t *Task) {
+	for i, id := range append([]*WorkloadIdentity{t.Identity}, t.Identities...) {
+		p := at.field("Identity", "identity")
+		if i > 0 {
+			p = at.field("Identities", "identity").index(i - 1)
+		}
+		v.missing(id != nil && len(id.ExtraClaims) > 0, p.field("ExtraClaims", "extra_claims"))
+	}
 	for i := range t.Secrets {
 		v.missing(true, at.field("Secrets", "secret").index(i))
 	}

@@ -195,6 +195,25 @@ func (v *validator) taskFiles(at spot, g *TaskGroup, t *Task) {
 	}
 }
 
+// identity checks what holds for named identities and for the default one.
+func (v *validator) identity(at spot, id *WorkloadIdentity) {
+	v.oneOf(at.field("ChangeMode", "change_mode"), id.ChangeMode, "", "noop", "restart", "signal")
+	if (id.ChangeMode == "signal") != (id.ChangeSignal != "") {
+		v.addf(at.field("ChangeSignal", "change_signal"), "goes with change_mode = \"signal\", and that needs it")
+	}
+	if id.Filepath != "" && !id.File {
+		v.addf(at.field("Filepath", "filepath"), "has no effect without file = true")
+	}
+	if id.ServiceName != "" {
+		v.addf(at.field("ServiceName", "service_name"), "is for identities of services, and this one is of a task")
+	}
+	for i, aud := range id.Audience {
+		if aud == "" || len(aud) > maxAudience || unprintable(aud) {
+			v.addf(at.field("Audience", "aud").index(i), "must have 1 to %d printable characters", maxAudience)
+		}
+	}
+}
+
 func (v *validator) identities(at spot, t *Task) {
 	seen := map[string]bool{}
 	for i, id := range t.Identities {
@@ -206,10 +225,20 @@ func (v *validator) identities(at spot, t *Task) {
 			v.addf(p.field("Name", "name"), "%q appears twice", clip(id.Name))
 		}
 		seen[id.Name] = true
-		notNegative(v, p.field("TTL", "ttl"), id.TTL)
+		if id.Name == DefaultIdentity {
+			v.addf(p.field("Name", "name"), "%q appears twice: it is the name of the identity without one", id.Name)
+		}
+		if notNegative(v, p.field("TTL", "ttl"), id.TTL) && id.TTL > 0 && id.TTL < Duration(time.Second) {
+			v.addf(p.field("TTL", "ttl"), "%v is too short: let it be a second or more", id.TTL)
+		}
+		v.identity(p, id)
 	}
-	if id := t.Identity; id != nil && id.TTL != 0 {
-		v.addf(at.field("Identity", "identity").field("TTL", "ttl"), "cannot be set on the default identity: give the identity a name")
+	if id := t.Identity; id != nil {
+		p := at.field("Identity", "identity")
+		if id.TTL != 0 {
+			v.addf(p.field("TTL", "ttl"), "cannot be set on the default identity: give the identity a name")
+		}
+		v.identity(p, id)
 	}
 	names := map[string]bool{}
 	for i, s := range t.Secrets {

@@ -87,7 +87,11 @@ func (v *validator) servicesIdle(at spot, services []*Service) {
 }
 
 func (v *validator) taskIdle(at spot, t *Task) {
-	v.idle(t.Identity != nil && (t.Identity.Env || t.Identity.File) || len(t.Identities) > 0, at.field("Identities", "identity"), "the task gets no token")
+	for i, id := range t.Identities {
+		if len(id.Audience) == 0 {
+			v.addf(at.field("Identities", "identity").index(i).field("Audience", "aud"), "is empty, so that whoever takes tokens of this cluster takes the one of identity %q, and serai itself does not: name whom it is for", clip(id.Name))
+		}
+	}
 	v.idle(len(t.ScalingPolicies) > 0, at.field("ScalingPolicies", "scaling"), "nothing changes the resources by itself")
 	v.servicesIdle(at, t.Services)
 	if r := t.Resources; r != nil {

@@ -3,8 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"io"
 	"net"
@@ -230,18 +228,6 @@ func (s *Server) Locate(allocID string) (nodeID string, ok bool) {
 
 // Node gives what is known of a node.
 func (s *Server) Node(id string) (*api.Node, bool) { return s.store.View().Node(id) }
-
-// IdentityKey gives the public half of the key that identities will be signed
-// with, as a JSON Web Key. No identity is signed yet, so the key lives and ends
-// with the process; clients of the API take its presence as the sign of a
-// server that works.
-func (s *Server) IdentityKey() map[string]string {
-	id := sha256.Sum256(s.key)
-	return map[string]string{
-		"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig",
-		"kid": base64.RawURLEncoding.EncodeToString(id[:12]), "x": base64.RawURLEncoding.EncodeToString(s.key),
-	}
-}
 
 // SaveSnapshot writes the whole state: the leader's as it is now, or, stale, this
 // server's as far as it is.

@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +24,7 @@ import (
 	"github.com/seraihq/serai/server/gc"
 	"github.com/seraihq/serai/server/gossip"
 	"github.com/seraihq/serai/server/heartbeat"
+	"github.com/seraihq/serai/server/keyring"
 	"github.com/seraihq/serai/server/node"
 	"github.com/seraihq/serai/server/periodic"
 	"github.com/seraihq/serai/server/planner"
@@ -69,6 +68,9 @@ type Config struct {
 	Membership *Membership
 
 	ACL ACL
+	// Issuer is the URL under which others find the keys of identities; empty: they
+	// are told where those are.
+	Issuer string
 }
 
 // ACL says whether requests need tokens.
@@ -100,14 +102,15 @@ type Server struct {
 	broker    *broker.Broker
 	heartbeat *heartbeat.Monitor
 	collector *gc.Collector
-	tokens    *auth.Resolver                 // nil: access control is off
+	tokens    *auth.Resolver // nil: access control is off
+	ids       *auth.Resolver // of tasks' identities, always
+	ring      *keyring.Ring
 	gossip    *gossip.Gossip                 // nil: none
 	talk      atomic.Pointer[gossip.Gossip]  // the same, for Raft, which starts before
 	pilot     atomic.Pointer[autopilot.Loop] // nil: this server does not lead
 	word      promise
 	trust     *trust.Service
 
-	key      ed25519.PublicKey
 	standing *standing
 	ready    chan struct{} // closed when it first leads or follows, and has caught up
 	fatal    chan error
@@ -133,9 +136,6 @@ func Open(cfg Config) (*Server, error) {
 		open = consensus.OpenMemory
 	}
 	var err error
-	if s.key, _, err = ed25519.GenerateKey(rand.Reader); err != nil {
-		return nil, fmt.Errorf("make the identity key: %w", err)
-	}
 	if s.raft, err = open(rc); err != nil {
 		return nil, err
 	}
@@ -149,8 +149,9 @@ func Open(cfg Config) (*Server, error) {
 // assemble makes the parts; it starts nothing.
 func (s *Server) assemble() {
 	log := raftLog{s.raft}
+	s.ring, s.ids = keyring.NewRing(s.cfg.Issuer), auth.NewResolver(time.Now)
 	if s.cfg.ACL.Enabled {
-		s.tokens = auth.NewResolver(time.Now)
+		s.tokens = s.ids
 	}
 	component := func(name string) *slog.Logger { return s.cfg.Logger.With("component", name) }
 	h := s.cfg.Heartbeat
@@ -160,7 +161,7 @@ func (s *Server) assemble() {
 	})
 	s.collector = gc.New(s.store, log, s.cfg.GC, s.cfg.GCInterval, s.cfg.Logger)
 	s.events = events.New(s.store, s.cfg.EventBuffer)
-	s.nodes = node.New(node.Config{Store: s.store, Log: log, Logger: component("node"), Ready: s.ready, Beat: s.heartbeat.Beat, Cluster: members{s}, Tokens: s.tokens})
+	s.nodes = node.New(node.Config{Store: s.store, Log: log, Logger: component("node"), Ready: s.ready, Beat: s.heartbeat.Beat, Cluster: members{s}, Tokens: s.tokens, Identities: s.ids, Ring: s.ring})
 	s.broker = broker.New(broker.Config{
 		Store: s.store, Logger: component("broker"),
 		Cancel: func(ctx context.Context, list []broker.Superseded) error {
@@ -178,7 +179,7 @@ func (s *Server) assemble() {
 	})
 	s.trust = s.newTrust()
 	s.endpoints = endpoint.New(endpoint.Config{
-		Trust: s.trust,
+		Trust: s.trust, Signature: s.signature(),
 		Store: s.store, Log: log, Logger: component("endpoint"), Region: s.cfg.Region,
 		Limits: s.cfg.Limits, Drivers: s.cfg.Drivers, Collect: s.collector.Collect,
 		ACL: s.tokens, Tokens: s.cfg.ACL.Tokens, BootstrapReset: s.bootstrapReset,
@@ -245,6 +246,9 @@ func (s *Server) lead(ctx context.Context) error {
 		return err
 	}
 	if err := s.trust.Found(ctx); err != nil {
+		return err
+	}
+	if err := s.firstRootKey(ctx); err != nil {
 		return err
 	}
 	s.cfg.Logger.Info("this server leads", "index", s.store.View().Index())

@@ -121,6 +121,11 @@ func (c *Client) ResolveToken(ctx context.Context, req *api.TokenResolveRequest)
 	return call[api.TokenResolveResponse](ctx, c, pathResolve, req)
 }
 
+// SignIdentities asks for the identities of a task of this node.
+func (c *Client) SignIdentities(ctx context.Context, req *api.IdentitySignRequest) (*api.IdentitySignResponse, error) {
+	return call[api.IdentitySignResponse](ctx, c, pathSign, req)
+}
+
 // UpdateAllocs says what has become of allocations; it returns when that is durable.
 func (c *Client) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

@@ -21,6 +21,7 @@ type Nodes interface {
 	Sync(ctx context.Context, req *api.NodeSyncRequest, send func(*api.NodeSync) error) error
 	UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error
 	ResolveToken(ctx context.Context, req *api.TokenResolveRequest) (*api.TokenResolveResponse, error)
+	SignIdentities(ctx context.Context, req *api.IdentitySignRequest) (*api.IdentitySignResponse, error)
 }
 
 const (
@@ -94,6 +95,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return answer(r.Context(), w, body, h.heartbeats)
 	case pathResolve:
 		return answer(r.Context(), w, body, h.nodes.ResolveToken)
+	case pathSign:
+		return answer(r.Context(), w, body, h.nodes.SignIdentities)
 	case pathUpdate:
 		req, err := decodeUpdate(body)
 		if err != nil {

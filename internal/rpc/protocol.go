@@ -24,6 +24,7 @@ const (
 	pathUpdate    = Prefix + "node/update"
 	pathSync      = Prefix + "node/sync"
 	pathResolve   = Prefix + "acl/resolve"
+	pathSign      = Prefix + "identity/sign"
 	pathTrust     = Prefix + "trust/sync"
 	pathRenew     = Prefix + "trust/renew"
 	pathSecrets   = Prefix + "trust/secrets"
@@ -42,6 +43,7 @@ var roles = map[string][]tlsx.Role{
 	pathUpdate:    {tlsx.RoleClient, tlsx.RoleServer},
 	pathSync:      {tlsx.RoleClient, tlsx.RoleServer},
 	pathResolve:   {tlsx.RoleClient, tlsx.RoleServer},
+	pathSign:      {tlsx.RoleClient, tlsx.RoleServer},
 	pathTrust:     {tlsx.RoleClient, tlsx.RoleServer},
 	pathRenew:     {tlsx.RoleClient, tlsx.RoleServer},
 	pathSecrets:   {tlsx.RoleServer},

@@ -316,6 +316,18 @@ func (f *fake) ResolveToken(_ context.Context, req *api.TokenResolveRequest) (*a
 	return &api.TokenResolveResponse{Denied: "no token of node " + req.NodeID}, nil
 }
 
+func (f *fake) SignIdentities(_ context.Context, req *api.IdentitySignRequest) (*api.IdentitySignResponse, error) {
+	return &api.IdentitySignResponse{Identities: []*api.SignedIdentity{{Name: req.Names[0], Token: "of " + api.Sensitive(req.Task), Expires: 7}}}, nil
+}
+
+// TestSignIdentities carries a task's wish for identities, and their tokens.
+func TestSignIdentities(t *testing.T) {
+	resp, err := client(t, serve(t, &fake{})).SignIdentities(t.Context(), &api.IdentitySignRequest{NodeID: "n1", SecretID: "s", Task: "web", Names: []string{"default"}})
+	if err != nil || len(resp.Identities) != 1 || resp.Identities[0].Token.Reveal() != "of web" || resp.Identities[0].Expires != 7 {
+		t.Fatal(resp, err)
+	}
+}
+
 // TestResolveToken carries a question about a token, and its answer.
 func TestResolveToken(t *testing.T) {
 	resp, err := client(t, serve(t, &fake{})).ResolveToken(t.Context(), &api.TokenResolveRequest{NodeID: "n1", SecretID: "s", Token: "t"})

@@ -141,7 +141,7 @@ func Denied(needs string) error {
 // object with an ID, of the kind that the operation is about. req points to the
 // request.
 func SubjectOf(op *api.Endpoint, req any, token *Identity, object func(id string) (namespace string, ok bool)) *Subject {
-	s := &Subject{Token: token.Token != nil, Pool: poolOf(op, req)}
+	s := &Subject{Token: token.Token != nil || token.Workload != nil, Pool: poolOf(op, req)}
 	switch op.Namespace {
 	case api.NamespaceQuery:
 		asked := AskedNamespace(req)

@@ -6,12 +6,15 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/keyring"
 )
 
 // Identity is who a request comes from.
 type Identity struct {
-	Token *api.ACLToken // nil: nobody, or everybody where access control is off
-	ACL   *ACL
+	Token *api.ACLToken // nil: nobody, a task, or everybody where access control is off
+	// Workload is the task whose identity this is; nil: it is no task's.
+	Workload *api.Workload
+	ACL      *ACL
 	// Policies are the names of the policies that the token has, by itself and by
 	// its roles.
 	Policies []string
@@ -22,7 +25,10 @@ var All = &Identity{ACL: Everything}
 
 // Owner names the token for logs: its accessor, which is no secret.
 func (i *Identity) Owner() string {
-	if i.Token == nil {
+	switch {
+	case i.Workload != nil:
+		return "allocation " + i.Workload.AllocationID
+	case i.Token == nil:
 		return "anonymous"
 	}
 	return i.Token.AccessorID
@@ -31,6 +37,9 @@ func (i *Identity) Owner() string {
 // Valid refuses a token whose time is over.
 func (i *Identity) Valid(now time.Time) error {
 	if i.Token != nil && i.Token.Expired(now) {
+		return errExpired()
+	}
+	if w := i.Workload; w != nil && w.Expires > 0 && now.Unix() > w.Expires+int64(keyring.Leeway.Seconds()) {
 		return errExpired()
 	}
 	return nil

@@ -2,12 +2,14 @@ package auth
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/keyring"
 	"github.com/seraihq/serai/server/state"
 )
 
@@ -16,7 +18,10 @@ type State interface {
 	ACLTokenBySecret(secret api.Sensitive) (*api.ACLToken, bool)
 	ACLRole(id string) (*api.ACLRole, bool)
 	ACLPolicy(name string) (*api.ACLPolicy, bool)
+	ACLPolicies() iter.Seq[*api.ACLPolicy]
 	ACLVersion() state.ACLVersion
+	Allocation(id string) (*api.Allocation, bool)
+	keyring.Keys
 }
 
 const (
@@ -31,10 +36,11 @@ const (
 // Resolver finds out who a secret belongs to, and what its owner may do. It is
 // safe for concurrent use.
 type Resolver struct {
-	now func() time.Time
+	now  func() time.Time
+	ring *keyring.Ring
 
 	mu       sync.RWMutex
-	known    map[string]known // by accessor; "" is anonymous
+	known    map[string]known // by accessor or task; "" is anonymous
 	compiled map[string]*ACL  // by the set of policies
 	parsed   map[parsedKey]*Policy
 }
@@ -56,7 +62,7 @@ type parsedKey struct {
 
 // NewResolver makes a resolver.
 func NewResolver(now func() time.Time) *Resolver {
-	return &Resolver{now: now, known: map[string]known{}, compiled: map[string]*ACL{}, parsed: map[parsedKey]*Policy{}}
+	return &Resolver{now: now, ring: keyring.NewRing(""), known: map[string]known{}, compiled: map[string]*ACL{}, parsed: map[parsedKey]*Policy{}}
 }
 
 // Resolve gives the identity behind a secret; without one, that of everybody,
@@ -67,6 +73,9 @@ func (r *Resolver) Resolve(s State, secret api.Sensitive) (*Identity, error) {
 	if secret != "" {
 		if err := Plausible(secret); err != nil {
 			return nil, err
+		}
+		if keyring.Signed(secret.Reveal()) {
+			return r.workload(s, secret)
 		}
 		var ok bool
 		if token, ok = s.ACLTokenBySecret(secret); !ok {
@@ -97,7 +106,7 @@ func (r *Resolver) Resolve(s State, secret api.Sensitive) (*Identity, error) {
 
 // Plausible refuses what is too long to be a secret.
 func Plausible(secret api.Sensitive) error {
-	if len(secret) > maxSecret {
+	if len(secret) > maxSecret && !(keyring.Signed(secret.Reveal()) && len(secret) <= keyring.MaxToken) {
 		return errNotFound()
 	}
 	return nil

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -136,14 +137,34 @@ func aclPolicyWrite(w *Write, req *api.ACLPolicyWriteRequest) (api.None, error) 
 		return api.None{}, api.Errorf(api.ErrInvalid, "invalid name %q; it has 1 to 128 letters, digits and -", req.Name)
 	case len(p.Description) > maxDescription:
 		return api.None{}, api.Errorf(api.ErrInvalid, "description longer than %d", maxDescription)
-	case p.JobACL != nil && *p.JobACL != api.JobACL{}:
-		return api.None{}, api.Errorf(api.ErrNotBuilt, "policy %q: policies of the identities of jobs (JobACL; -job, -group, -task) are not built, for identities of tasks are not", req.Name)
+	}
+	attached, err := attachment(p.JobACL)
+	if err != nil {
+		return api.None{}, err
 	}
 	if _, err := auth.Parse(p.Rules); err != nil {
 		return api.None{}, err
 	}
-	stored := &api.ACLPolicy{Name: req.Name, Description: p.Description, Rules: p.Rules}
+	stored := &api.ACLPolicy{Name: req.Name, Description: p.Description, Rules: p.Rules, JobACL: attached}
 	stored.SetHash()
-	_, err := w.apply(&fsm.ACLPolicyUpsert{Policies: []*api.ACLPolicy{stored}})
+	_, err = w.apply(&fsm.ACLPolicyUpsert{Policies: []*api.ACLPolicy{stored}})
 	return api.None{}, err
+}
+
+// attachment checks whose identities a policy is attached to; nil: to none.
+func attachment(j *api.JobACL) (*api.JobACL, error) {
+	if j == nil || *j == (api.JobACL{}) {
+		return nil, nil
+	}
+	out := *j
+	out.Namespace = cmp.Or(out.Namespace, api.DefaultNamespace)
+	switch {
+	case out.JobID == "":
+		return nil, api.Errorf(api.ErrInvalid, "invalid JobACL: a policy that is attached to a namespace, group or task needs the job too (JobID, -job)")
+	case out.Task != "" && out.Group == "":
+		return nil, api.Errorf(api.ErrInvalid, "invalid JobACL: a policy that is attached to a task needs its group too (Group, -group)")
+	case len(out.Namespace) > maxTokenName || len(out.JobID) > maxTokenName || len(out.Group) > maxTokenName || len(out.Task) > maxTokenName:
+		return nil, api.Errorf(api.ErrInvalid, "invalid JobACL: names have at most %d bytes", maxTokenName)
+	}
+	return &out, nil
 }

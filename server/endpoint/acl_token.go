@@ -19,11 +19,15 @@ func (e *Endpoints) aclTokens() {
 		return page(r, &req.QueryOptions, l)
 	})
 	aclRead(e, api.ACLTokenSelf, func(r *Read, _ *api.ListRequest) (api.ACLTokenSecret, error) {
-		return r.withRoleNames(r.token.Token), nil
+		t, err := tokenOf(r.token)
+		if err != nil {
+			return api.ACLTokenSecret{}, err
+		}
+		return r.withRoleNames(t), nil
 	})
 	read(e, api.ACLTokenGrants, e.aclGrants)
 	aclRead(e, api.ACLTokenRead, func(r *Read, req *api.IDRequest) (api.ACLTokenSecret, error) {
-		if !r.token.ACL.Management() && r.token.Token.AccessorID != req.ID {
+		if !r.token.ACL.Management() && (r.token.Token == nil || r.token.Token.AccessorID != req.ID) {
 			return api.ACLTokenSecret{}, auth.Denied("a management token, or the token itself")
 		}
 		t, ok := r.ACLToken(req.ID)
@@ -214,8 +218,12 @@ func (e *Endpoints) aclTokenUpdate(w *Write, req *api.ACLTokenUpdateRequest) (ap
 }
 
 func aclOneTimeCreate(w *Write, _ *api.WriteRequest) (api.OneTimeTokenResponse, error) {
+	t, err := tokenOf(w.token)
+	if err != nil {
+		return api.OneTimeTokenResponse{}, err
+	}
 	o := &api.OneTimeToken{
-		OneTimeSecretID: api.Sensitive(trigger.NewID()), AccessorID: w.token.Token.AccessorID,
+		OneTimeSecretID: api.Sensitive(trigger.NewID()), AccessorID: t.AccessorID,
 		ExpiresAt: w.Now.UTC().Add(api.OneTimeTokenLife),
 	}
 	result, err := w.apply(&fsm.OneTimeTokenUpsert{Token: o})

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -42,7 +43,9 @@ type Config struct {
 	BootstrapReset func() uint64
 	// Trust signs certificates; see package trust.
 	Trust Trust
-	Now   func() time.Time
+	// Signature is the algorithm of new root keys; empty: api.SignatureEdDSA.
+	Signature string
+	Now       func() time.Time
 }
 
 // DriverCheck finds what is wrong with the config of a task for a driver that
@@ -63,6 +66,7 @@ func New(c Config) *Endpoints {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.Signature = cmp.Or(c.Signature, api.SignatureEdDSA)
 	e := &Endpoints{Config: c, table: map[*api.Endpoint]handler{}, dry: &dryFleet{store: c.Store}}
 	e.jobs()
 	e.children()
@@ -78,6 +82,7 @@ func New(c Config) *Endpoints {
 	e.operator()
 	e.acl()
 	e.trust()
+	e.rootKeys()
 	return e
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/seraihq/serai/internal/tlsx"
 	"github.com/seraihq/serai/server/auth"
 	"github.com/seraihq/serai/server/fsm"
+	"github.com/seraihq/serai/server/keyring"
 	"github.com/seraihq/serai/server/state"
 	"github.com/seraihq/serai/server/trigger"
 )
@@ -34,6 +35,10 @@ type Config struct {
 	Cluster Cluster
 	// Tokens finds out who asks a client agent; nil where access control is off.
 	Tokens *auth.Resolver
+	// Identities finds out which task a signed identity is of, also where access
+	// control is off; Ring signs them.
+	Identities *auth.Resolver
+	Ring       *keyring.Ring
 }
 
 // Service answers client agents. Its methods are those of client.Server.
@@ -48,6 +53,9 @@ type Service struct {
 func New(c Config) *Service {
 	if c.Cluster == nil {
 		c.Cluster = alone{}
+	}
+	if c.Ring == nil {
+		c.Ring = keyring.NewRing("")
 	}
 	s := &Service{Config: c, hub: newHub(c.Store), updater: newUpdater(c.Store, c.Log)}
 	s.beats = newBeats(s.passBeats)

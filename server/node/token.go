@@ -21,11 +21,16 @@ func (s *Service) ResolveToken(ctx context.Context, req *api.TokenResolveRequest
 		return nil, err
 	}
 	resp := &api.TokenResolveResponse{}
-	if s.Tokens == nil {
-		resp.Off = true
-		return resp, nil
+	resolver := s.Tokens
+	if resolver == nil {
+		// Whoever must show who they are nevertheless, as on the sockets of tasks, is
+		// told whether they did.
+		resp.Off, resolver = true, s.Identities
+		if req.Token == "" || resolver == nil {
+			return resp, nil
+		}
 	}
-	identity, err := s.Tokens.Resolve(view, req.Token)
+	identity, err := resolver.Resolve(view, req.Token)
 	if err != nil {
 		resp.Denied, resp.Unknown = err.Error(), auth.WrongSecret(err)
 		return resp, nil
@@ -35,6 +40,7 @@ func (s *Service) ResolveToken(ctx context.Context, req *api.TokenResolveRequest
 		t.SecretID = ""
 		resp.Token = &t
 	}
+	resp.Workload = identity.Workload
 	for _, name := range identity.Policies {
 		if p, ok := view.ACLPolicy(name); ok {
 			resp.Policies = append(resp.Policies, p)

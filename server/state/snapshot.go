@@ -38,6 +38,7 @@ func sections() []section {
 		rows(TableAuthorities, func(t *tables) rowTable[api.Authority] { return t.authorities }),
 		rows(TableCertificates, func(t *tables) rowTable[api.IssuedCertificate] { return t.certificates }),
 		rows(TableJoinTokens, func(t *tables) rowTable[api.JoinToken] { return t.joinTokens }),
+		rows(TableRootKeys, func(t *tables) rowTable[api.RootKey] { return t.rootKeys }),
 		rows(TableNodes, func(t *tables) rowTable[api.Node] { return t.nodes }),
 		rows(TableJobs, func(t *tables) rowTable[api.Job] { return t.jobs }),
 		rows(TableJobVersions, func(t *tables) rowTable[api.Job] { return t.versions }),

@@ -35,6 +35,7 @@ const (
 	TableAuthorities      = "authorities"
 	TableCertificates     = "certificates"
 	TableJoinTokens       = "join_tokens"
+	TableRootKeys         = "root_keys"
 
 	// Derived from the tables above, and therefore in no snapshot.
 	TableNodeUsage = "node_usage"
@@ -56,6 +57,7 @@ type tables struct {
 	deploymentTables
 	acl aclTables
 	trustTables
+	rootKeys *byID[*api.RootKey]
 }
 
 func newTables(s *table.Store) *tables {
@@ -68,6 +70,7 @@ func newTables(s *table.Store) *tables {
 		deploymentTables: newDeploymentTables(s),
 		acl:              newACLTables(s),
 		trustTables:      newTrustTables(s),
+		rootKeys:         newRootKeys(s),
 	}
 }
 

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,8 +47,10 @@ type Server interface {
 	RestoreSnapshot(ctx context.Context, r io.Reader, foreign bool) error
 	// Events opens a stream: next gives the events of one index at a time.
 	Events(ctx context.Context, req *api.EventStreamRequest) (next func(context.Context) (*api.Events, error), err error)
-	// IdentityKey gives the public key of identities, as a JSON Web Key.
-	IdentityKey() map[string]string
+	// IdentityKeys gives the public keys of identities, as a JSON Web Key set, and
+	// Issuer the URL that identities name as their issuer; empty: none.
+	IdentityKeys(ctx context.Context) (json.RawMessage, error)
+	Issuer() string
 	// Locate gives the node of an allocation.
 	Locate(allocID string) (nodeID string, ok bool)
 	// Node gives what is known of a node.

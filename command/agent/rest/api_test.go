@@ -40,9 +40,12 @@ func (f *fakeServer) NodeBrake() api.NodeBrake              { return api.NodeBra
 func (f *fakeServer) ReleaseNodeBrake()                     {}
 func (f *fakeServer) Route(context.Context) (string, error) { return "", nil }
 func (f *fakeServer) Node(id string) (*api.Node, bool)      { return &api.Node{ID: id}, true }
-func (f *fakeServer) IdentityKey() map[string]string        { return nil }
-func (f *fakeServer) Peers() []string                       { return []string{"127.0.0.1:4647"} }
-func (f *fakeServer) Members() api.ServerMembers            { return api.ServerMembers{ServerName: "s"} }
+func (f *fakeServer) IdentityKeys(context.Context) (any, error) {
+	return map[string]any{"keys": []any{}}, nil
+}
+func (f *fakeServer) Issuer() string             { return "" }
+func (f *fakeServer) Peers() []string            { return []string{"127.0.0.1:4647"} }
+func (f *fakeServer) Members() api.ServerMembers { return api.ServerMembers{ServerName: "s"} }
 func (f *fakeServer) RaftConfiguration() (api.RaftConfiguration, error) {
 	return api.RaftConfiguration{}, nil
 }

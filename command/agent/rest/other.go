@@ -21,8 +21,10 @@ func (a *API) other(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, target, http.StatusTemporaryRedirect)
 	case path == "/ui" || strings.HasPrefix(path, "/ui/"):
 		a.UI.ServeHTTP(w, r)
-	case path == "/.well-known/jwks.json":
+	case path == keysPath:
 		a.keys(w, r)
+	case path == discoveryPath:
+		a.discovery(w, r)
 	case strings.HasPrefix(path, "/debug/pprof/"):
 		a.profile(w, r, strings.TrimPrefix(path, "/debug/pprof/"))
 	default:
@@ -45,7 +47,6 @@ var unbuilt = []struct{ prefix, what string }{
 	{"/v1/agent/host", "host facts"},
 	{"/v1/agent/schedulers", "scheduler workers (serai has one planner instead)"},
 	{"/v1/agent/monitor/export", "export of host logs"},
-	{"/v1/operator/keyring", "root keys"},
 	{"/v1/operator/upgrade-check/", "upgrade checks"},
 	{"/v1/client/identity", "node identities"},
 	{"/v1/quota", "quotas"},
@@ -101,30 +102,6 @@ func (a *API) unknown(w http.ResponseWriter, r *http.Request, path string) {
 		}
 	}
 	w.WriteHeader(http.StatusNotFound)
-}
-
-// keys gives the public keys by which identities are checked.
-func (a *API) keys(w http.ResponseWriter, r *http.Request) {
-	if a.Servers != nil {
-		a.toServer(w, r)
-		return
-	}
-	if err := a.needServer(); err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	switch away, err := a.elsewhere(r); {
-	case err != nil:
-		a.fail(w, r, err)
-		return
-	case away: // the key is the leader's
-		a.toLeader(w, r)
-		return
-	}
-	w.Header().Set("Cache-Control", "max-age=60")
-	if err := writeValue(w, r, map[string]any{"keys": []any{a.Server.IdentityKey()}}); err != nil {
-		a.fail(w, r, err)
-	}
 }
 
 func notThere(w http.ResponseWriter, text string) {
