@@ -246,6 +246,21 @@ var rules = []struct {
 		t.VolumeMounts = []*VolumeMount{{Volume: "v", Destination: "/v", PropagationMode: "private"}}
 	}, `"v" is not a volume of the group`},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Identities = []*WorkloadIdentity{{Name: "a b"}} }, "identity.name \"a b\" must be"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Identities = []*WorkloadIdentity{{Name: "a"}, {Name: "a"}} }, "identity.name \"a\" appears twice"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Identities = []*WorkloadIdentity{{Name: "default"}} }, "identity.name \"default\" appears twice"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Identities = []*WorkloadIdentity{{Name: "a", TTL: -1}} }, "identity.ttl"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Identities = []*WorkloadIdentity{{Name: "a", TTL: 1000}} }, "identity.ttl 1µs is too short"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) {
+		t.Identities = []*WorkloadIdentity{{Name: "a", ChangeMode: "script"}}
+	}, "identity.change_mode"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) {
+		t.Identity = &WorkloadIdentity{Name: "default", ChangeMode: "signal"}
+	}, "identity.change_signal goes with"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Identity = &WorkloadIdentity{Name: "default", Filepath: "x"} }, "identity.filepath has no effect"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) {
+		t.Identity = &WorkloadIdentity{Name: "default", Audience: []string{""}}
+	}, "identity.aud[0] must have"},
+	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Identity = &WorkloadIdentity{Name: "default", ServiceName: "s"} }, "identity.service_name is for"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Actions = []*Action{{Name: "x"}} }, "action.command must be set"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) {
 		g.Services = []*Service{{Name: "a_b", Provider: "nomad", AddressMode: "auto", OnUpdate: "ignore"}}
@@ -391,7 +406,7 @@ func TestWarningsNameWhatTheUserWrote(t *testing.T) {
 	src := `{"ID":"a","Update":{"MaxParallel":5},"Migrate":{"MaxParallel":1},"Affinities":[{"LTarget":"a","RTarget":"b"}],
 	 "TaskGroups":[{"Name":"g","Scaling":{"Max":3},"Spreads":[{"Attribute":"a"}],"Disconnect":{"LostAfter":"1h"},"ReschedulePolicy":{"Delay":"1m"},
 	  "Services":[{"Name":"s"}],"EphemeralDisk":{"Sticky":true},"MaxClientDisconnect":"1h",
-	  "Tasks":[{"Name":"t","Driver":"exec","Identity":{"Env":true},"Actions":[{"Name":"x","Command":"y"}]}]},
+	  "Tasks":[{"Name":"t","Driver":"exec","Identity":{"Env":true},"Identities":[{"Name":"vault","File":true}],"Actions":[{"Name":"x","Command":"y"}]}]},
 	 {"Name":"h","Update":{"Canary":2,"Stagger":60000000000},"Tasks":[{"Name":"t","Driver":"exec"}]}]}`
 	j := &Job{}
 	if err := json.Unmarshal([]byte(src), j); err != nil {
@@ -400,7 +415,7 @@ func TestWarningsNameWhatTheUserWrote(t *testing.T) {
 	want := []string{
 		`^group "g": scaling has no effect yet`,
 		`^group "g": service "s" `, `^group "g": max_client_disconnect is an old setting`,
-		`^group "g": task "t": identity `,
+		`^group "g": task "t": identity.aud is empty`,
 		`^group "h": update.stagger is ignored: it is for system jobs`,
 	}
 	got := j.Warnings()

@@ -16,6 +16,7 @@ import (
 
 func (c *Client) shared() alloc.Shared {
 	return alloc.Shared{
+		Sign: c.sign, ServeAPI: c.cfg.ServeAPI,
 		Region: c.cfg.Region, Node: c.node.Load, Dir: c.cfg.AllocDir,
 		Drivers: c.drivers, Store: c.store, Logs: c.logs, MaxKill: c.cfg.MaxKillTimeout,
 		Logger: c.cfg.Logger, Hold: c.hold, Ended: c.ended, Report: c.updates.report,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -37,6 +38,11 @@ type ServerList interface {
 	Recall(configured, told []string)
 	// KeepServers has keep called when servers tell of others than before.
 	KeepServers(keep func(configured, told []string))
+}
+
+// Identities is what signs identities of tasks: the servers.
+type Identities interface {
+	SignIdentities(ctx context.Context, req *api.IdentitySignRequest) (*api.IdentitySignResponse, error)
 }
 
 // Config is what New needs. Zero values get the defaults that the fields name.
@@ -86,6 +92,12 @@ type Config struct {
 
 	// Templates is what the operator says of templates.
 	Templates template.Settings
+
+	// Identities has identities of tasks signed; nil: tasks with identities cannot
+	// be started. ServeAPI answers the HTTP API on the socket of a task until that
+	// is closed; nil: tasks have none.
+	Identities Identities
+	ServeAPI   func(net.Listener)
 
 	// Publish says which metrics are worth measuring for.
 	Publish Publish

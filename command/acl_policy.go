@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -17,9 +18,9 @@ func aclPolicyApply() *cli.Command {
 		Help: "Writes a policy whose rules are in a file; - is standard input.",
 		Define: func(f *cli.Flags) {
 			f.String(&description, "description", "<text>", "What the policy is for.")
-			f.String(&job.JobID, "job", "<id>", "Attach the policy to a job. Not built: refused.")
-			f.String(&job.Group, "group", "<name>", "Attach the policy to a group of the job. Not built: refused.")
-			f.String(&job.Task, "task", "<name>", "Attach the policy to a task of the job. Not built: refused.")
+			f.String(&job.JobID, "job", "<id>", "Attach the policy to the identities of a job's tasks.")
+			f.String(&job.Group, "group", "<name>", "Attach the policy to those of a group of the job.")
+			f.String(&job.Task, "task", "<name>", "Attach the policy to that of a task of the group.")
 		},
 		Run: func(ctx context.Context, inv *cli.Invocation) error {
 			s, err := open(inv)
@@ -32,6 +33,7 @@ func aclPolicyApply() *cli.Command {
 			}
 			p := &api.ACLPolicy{Name: inv.Args[0], Description: description, Rules: string(rules)}
 			if job != (api.JobACL{}) {
+				job.Namespace = cmp.Or(inv.Conn.Namespace, api.DefaultNamespace)
 				p.JobACL = &job
 			}
 			if _, err := call(ctx, s, api.ACLPolicyWrite, api.ACLPolicyWriteRequest{Name: p.Name, Policy: p}); err != nil {
@@ -80,6 +82,12 @@ func aclPolicyInfo() *cli.Command {
 			var pairs cli.Pairs
 			pairs.Add("Name", p.Name)
 			pairs.Add("Description", orNone(p.Description))
+			if j := p.JobACL; j != nil {
+				pairs.Add("Namespace", j.Namespace)
+				pairs.Add("JobID", j.JobID)
+				pairs.Add("Group", orNone(j.Group))
+				pairs.Add("Task", orNone(j.Task))
+			}
 			pairs.Add("CreateIndex", fmt.Sprint(p.CreateIndex))
 			pairs.Add("ModifyIndex", fmt.Sprint(p.ModifyIndex))
 			pairs.Write(inv.Stdout, inv.Style)

@@ -61,7 +61,8 @@ func operatorGroup() *cli.Command {
 		autopilotGroup(), gossipGroup(),
 		group("raft", "Look at the servers of the cluster, and change them", append([]*cli.Command{raftListPeers(), raftRemovePeer(), raftTransfer(), raftVerify(), raftInfo(), raftState(), raftRecover()}, refused("logs", "migrate-backend")...)...),
 		group("node-brake", "Look at the brake on giving up nodes, and release it", nodeBrakeStatus(), nodeBrakeRelease()),
-	}, refused("client-state", "debug", "root", "utilization")...)...)
+		group("root", "The keys that sign the identities of tasks", group("keyring", "List them, make new ones, remove old ones", rootKeyringList(), rootKeyringRotate(), rootKeyringRemove())),
+	}, refused("client-state", "debug", "utilization")...)...)
 }
 
 // shortcuts are the commands at the top that stand for others. The first line

@@ -34,7 +34,7 @@ type agent struct {
 
 func wrap(t *testing.T, r *rig.Agent) *agent {
 	t.Helper()
-	c, err := nomad.NewClient(&nomad.Config{Address: r.Address})
+	c, err := nomad.NewClient(&nomad.Config{Address: r.Address, SecretID: r.Token()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,6 +205,9 @@ func (a *agent) do(t *testing.T, method, path string, body any) response {
 	req, err := http.NewRequest(method, a.Address+path, r)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if token := a.Token(); token != "" {
+		req.Header.Set("X-Nomad-Token", token)
 	}
 	return a.send(t, req)
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -38,16 +37,12 @@ func (s *Server) firstRootKey(ctx context.Context) error {
 }
 
 // IdentityKeys gives the public halves of the keys that sign identities, as a
-// JSON Web Key set.
-func (s *Server) IdentityKeys(ctx context.Context) (json.RawMessage, error) {
+// JSON Web Key set: a value to be encoded as JSON.
+func (s *Server) IdentityKeys(ctx context.Context) (any, error) {
 	if err := s.awaitReady(ctx); err != nil {
 		return nil, err
 	}
-	set, err := s.ring.Public(s.store.View())
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(set)
+	return s.ring.Public(s.store.View())
 }
 
 // Issuer gives the URL that identities name as their issuer; empty: none.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,10 @@ type Shared struct {
 	Users *users.Pool
 	// Networks makes the networks of allocations.
 	Networks *network.Manager
+	// Sign has identities of tasks signed; ServeAPI answers on their sockets, nil:
+	// they have none.
+	Sign     steps.Signer
+	ServeAPI func(net.Listener)
 	// Report is told what the allocation has become; urgent: at once. It must not block.
 	Report func(update *api.Allocation, urgent bool)
 }
@@ -153,10 +158,11 @@ func (r *Runner) addTask(group *api.TaskGroup, t *api.Task, saved *store.Saved) 
 	cfg := task.Config{
 		Alloc: a, Task: t, Spec: specOf(a.Job, group, t, r.shared.MaxKill),
 		Dir: r.dir, Region: r.shared.Region, Node: r.shared.Node, Drivers: r.shared.Drivers,
-		Steps: steps.ForTask(t, output, &steps.Templates{Service: r.shared.Templates}),
+		Steps: steps.ForTask(t, output, &steps.Templates{Service: r.shared.Templates}, r.shared.ServeAPI != nil),
 		In: steps.In{
 			Logger: r.logger, Logs: r.shared.Logs, Devices: r.shared.Devices, SharedCores: r.shared.SharedCores, Users: r.shared.Users,
 			Artifacts: r.shared.Artifacts, Region: r.shared.Region,
+			Sign: r.shared.Sign, ServeAPI: r.shared.ServeAPI,
 			Tell: func(e *api.TaskEvent) { r.note(name, e) },
 			Note: func(text string) { r.note(name, task.Message(text)) }, Pod: r.net.Pod,
 		},

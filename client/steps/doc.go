@@ -10,9 +10,10 @@
 // A step may have more to it: a Renewer is called before each further start, an
 // Environment adds variables, and a Releaser gives back what belongs to the agent.
 //
-// Places for what is not built yet (identity, services) are entries in ForAlloc
-// and ForTask; jobs that need them are refused when they are submitted.
+// Places for what is not built yet (services) are entries in ForAlloc and
+// ForTask; jobs that need them are refused when they are submitted.
 //
 // The runners of allocations and tasks call it. It owns no goroutine, but for
-// those that follow the files of templates (client/template).
+// those that follow the files of templates (client/template), renew identities
+// (client/identity) and answer on the sockets of tasks.
 package steps

@@ -23,8 +23,8 @@ func ForAlloc(previous *Previous, disk *Disk, network *Network) []Entry {
 	return list
 }
 
-// ForTask lists the steps of a task, in order.
-func ForTask(t *api.Task, output *Logs, templates *Templates) []Entry {
+// ForTask lists the steps of a task, in order; socket: it has a way to the API.
+func ForTask(t *api.Task, output *Logs, templates *Templates, socket bool) []Entry {
 	list := []Entry{
 		{Step: TaskDir{}, Deadline: localDeadline},
 		{Step: output, Deadline: localDeadline},
@@ -34,6 +34,12 @@ func ForTask(t *api.Task, output *Logs, templates *Templates) []Entry {
 	}
 	if t.Resources != nil && len(t.Resources.Devices) > 0 {
 		list = append(list, Entry{Step: Devices{}, Deadline: localDeadline})
+	}
+	if socket {
+		list = append(list, Entry{Step: &TaskAPI{}, Deadline: localDeadline})
+	}
+	if len(t.NeededIdentities()) > 0 {
+		list = append(list, Entry{Step: &Identities{}, Deadline: identityDeadline})
 	}
 	if t.DispatchPayload != nil {
 		list = append(list, Entry{Step: Payload{}, Deadline: localDeadline})

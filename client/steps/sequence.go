@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -42,6 +43,13 @@ type In struct {
 	Note func(text string)
 	// Pod gives the network that the tasks share; nil, or giving nil: the host's.
 	Pod func() *Pod
+	// Sign has identities of tasks signed; nil: nobody does.
+	Sign Signer
+	// ServeAPI answers the HTTP API on the socket of a task until that is closed;
+	// nil: nobody does.
+	ServeAPI func(net.Listener)
+	// Keep saves a result of a step that has changed since it went up.
+	Keep func(step string, out Result)
 	// Control reaches the task while it runs; nil in the steps of an allocation.
 	Control template.Control
 	// Restored: the step stood when the agent was last up, and the task may run.

@@ -166,7 +166,7 @@ func TestDirectories(t *testing.T) {
 	output := &Logs{}
 	ctx := t.Context()
 	alloc := NewSequence(ForAlloc(&Previous{}, &Disk{}, nil), nil)
-	task := NewSequence(ForTask(in.Task, output, nil), nil)
+	task := NewSequence(ForTask(in.Task, output, nil, false), nil)
 	if err := alloc.Up(ctx, in); err != nil {
 		t.Fatal(err)
 	}

@@ -68,13 +68,23 @@ func (c control) Exec(ctx context.Context, command []string) (code int, err erro
 // Keep stores the step's result where Save finds it. Steps change their results
 // only while templates are not followed.
 func (c control) Keep(results map[string]string) {
-	all := maps.Clone(c.r.Results())
-	if all == nil {
-		all = map[string]steps.Result{}
+	c.r.keep((*steps.Templates)(nil).Name(), results)
+}
+
+// keep stores the result of a step that has changed since it went up.
+func (r *Runner) keep(step string, out steps.Result) {
+	for {
+		old := r.results.Load()
+		all := map[string]steps.Result{}
+		if old != nil {
+			maps.Copy(all, *old)
+		}
+		all[step] = out
+		if r.results.CompareAndSwap(old, &all) {
+			break
+		}
 	}
-	all[(*steps.Templates)(nil).Name()] = results
-	c.r.results.Store(&all)
-	c.r.Send(Event{Kind: Keep})
+	r.Send(Event{Kind: Keep})
 }
 
 func (c control) running(ctx context.Context) (string, drivers.Driver, error) {

@@ -28,7 +28,7 @@ const (
 func (r *Runner) in() steps.In {
 	in := r.cfg.In
 	in.Alloc, in.Task, in.Dir, in.Node = r.alloc, r.task, r.cfg.Dir, r.cfg.Node()
-	in.Control = control{r}
+	in.Control, in.Keep = control{r}, r.keep
 	return in
 }
 

@@ -143,6 +143,9 @@ func (e *Env) directories(d Dirs) {
 	e.set("ALLOC_DIR", d.Alloc)
 	e.set("TASK_DIR", d.Local)
 	e.set("SECRETS_DIR", d.Secrets)
+	if d.Secrets != "" {
+		e.set("UNIX_ADDR", "unix://"+d.Secrets+"/api.sock")
+	}
 }
 
 func (e *Env) resources(in Input) {

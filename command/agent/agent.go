@@ -60,6 +60,7 @@ type Agent struct {
 	peers       peers          // the other servers of a server
 	http        *listen.Server
 	rpc         *listen.Server              // nil: none
+	sockets     *taskSockets                // nil: no client
 	keys        *tlsx.Keys                  // nil: no TLS
 	dialer      *tlsx.Dialer                // to servers
 	joins       net.Listener                // of those that have no certificate yet; nil: none can join
@@ -168,6 +169,7 @@ func (a *Agent) close() {
 	if a.http != nil {
 		_ = a.http.Close()
 	}
+	a.sockets.close()
 	if a.rpc != nil {
 		_ = a.rpc.Close()
 	}
@@ -219,6 +221,7 @@ func (a *Agent) run(ctx context.Context) error {
 	a.startClient(ctx, g)
 	people := a.handler()
 	a.http.Handle(a.guarded(a.http, people))
+	a.sockets.answer(people)
 	g.Go(func() error { return a.http.Run(ctx) })
 	if a.rpc != nil {
 		a.rpc.Handle(a.guarded(a.rpc, a.rpcHandler(people)))

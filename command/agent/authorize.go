@@ -28,6 +28,11 @@ func (a *Agent) authorizer() rest.Authorizer {
 	if a.server != nil {
 		return a.server
 	}
+	return a.remoteTokens()
+}
+
+// remoteTokens makes what asks servers about tokens.
+func (a *Agent) remoteTokens() *remoteTokens {
 	c := a.cfg.ACL
 	return &remoteTokens{
 		ttl: min(c.TokenTTL, c.PolicyTTL, c.RoleTTL), extend: c.DownPolicy == config.DownExtend,
@@ -49,6 +54,7 @@ type remoteTokens struct {
 	namespace func(allocID string) (string, bool)
 	compiler  *auth.Resolver
 	now       func() time.Time
+	unlimited bool // a cluster without access control lets who is known do everything
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]*remoteToken
@@ -107,10 +113,12 @@ func (t *remoteTokens) resolve(ctx context.Context, secret api.Sensitive) (*auth
 // identify makes an identity of what a server has told.
 func (t *remoteTokens) identify(resp *api.TokenResolveResponse) (*auth.Identity, error) {
 	switch {
-	case resp.Off:
-		return nil, api.Errorf(api.ErrDenied, "Permission denied: this agent has acl { enabled = true } and the servers have not; set it there too")
 	case resp.Denied != "":
 		return nil, auth.Refused(resp.Denied, resp.Unknown)
+	case resp.Off && t.unlimited:
+		return auth.All, nil
+	case resp.Off:
+		return nil, api.Errorf(api.ErrDenied, "Permission denied: this agent has acl { enabled = true } and the servers have not; set it there too")
 	case resp.Token != nil && resp.Token.Management():
 		return &auth.Identity{Token: resp.Token, ACL: auth.Everything}, nil
 	}
@@ -118,7 +126,7 @@ func (t *remoteTokens) identify(resp *api.TokenResolveResponse) (*auth.Identity,
 	if err != nil {
 		return nil, err
 	}
-	return &auth.Identity{Token: resp.Token, ACL: acl}, nil
+	return &auth.Identity{Token: resp.Token, Workload: resp.Workload, ACL: acl}, nil
 }
 
 // makeRoom drops the tokens whose time is over, and some others when that is not

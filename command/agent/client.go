@@ -33,13 +33,17 @@ func (a *Agent) openClient() (*client.Client, error) {
 		a.scratch, a.scratchLock = dir, held
 		state, allocs = filepath.Join(dir, "client"), filepath.Join(dir, "alloc")
 	}
-	var servers client.Server = a.remote
+	var servers interface {
+		client.Server
+		client.Identities
+	} = a.remote
 	var list client.ServerList = a.remote
 	if a.server != nil {
 		servers, list = a.server.Nodes(), nil
 	}
+	a.sockets = newTaskSockets(a)
 	return client.New(client.Config{
-		Logger: a.logger, Server: servers, Servers: list,
+		Logger: a.logger, Server: servers, Servers: list, Identities: servers, ServeAPI: a.sockets.serve,
 		Region: a.cfg.Region, Datacenter: a.cfg.Datacenter, Name: a.cfg.Name,
 		NodeClass: c.NodeClass, NodePool: c.NodePool, Meta: c.Meta, HTTPAddr: a.httpAdvertise(), TLSEnabled: a.cfg.TLS.HTTP,
 		StateDir: state, AllocDir: allocs,

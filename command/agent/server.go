@@ -81,7 +81,7 @@ func (a *Agent) openServer() (*server.Server, error) {
 		EventBuffer:   max(c.EventBufferSize, 1024),
 		SnapshotAfter: uint64(max(c.RaftSnapshotThreshold, 0)), TrailingEntries: uint64(max(c.RaftTrailingLogs, 0)),
 		Stream: a.raftStream(), Peer: a.peers.node, Bootstrap: a.bootstraps(), RaftMultiplier: c.RaftMultiplier,
-		Protocol: c.ProtocolVersion,
+		Protocol: c.ProtocolVersion, Issuer: c.OIDCIssuer,
 	})
 }
 

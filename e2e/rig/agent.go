@@ -32,6 +32,7 @@ type Options struct {
 	Config   string   // further configuration, HCL, merged over the rig's own
 	Env      []string // further environment
 	Args     []string // further arguments
+	Token    string   // access control is on, and this is the first management token, a UUID
 	Wrap     []string // command that the agent is started with, for example under a limit
 }
 
@@ -203,6 +204,15 @@ func (a *Agent) Launch() error {
 		args = append(args, "-dev")
 	}
 	args = append(args, "-config", a.ConfigPath())
+	if a.opts.Token != "" {
+		first := filepath.Join(a.Dir, "first-token")
+		config := filepath.Join(a.Dir, "acl.hcl")
+		text := fmt.Sprintf("acl {\n  enabled = true\n  initial_token_file = %q\n}\n", first)
+		if err := errors.Join(os.WriteFile(first, []byte(a.opts.Token), 0o600), os.WriteFile(config, []byte(text), 0o600)); err != nil {
+			return err
+		}
+		args = append(args, "-config", config)
+	}
 	if a.opts.Config != "" {
 		extra := filepath.Join(a.Dir, "extra.hcl")
 		if err := os.WriteFile(extra, []byte(a.opts.Config), 0o600); err != nil {
@@ -260,8 +270,14 @@ func (a *Agent) Environ() []string {
 		}
 		env = append(env, kv)
 	}
+	if a.opts.Token != "" {
+		env = append(env, "NOMAD_TOKEN="+a.opts.Token)
+	}
 	return env
 }
+
+// Token is the first management token; empty: access control is off.
+func (a *Agent) Token() string { return a.opts.Token }
 
 // PID is the process ID of the agent.
 func (a *Agent) PID() int {
@@ -362,6 +378,9 @@ func (a *Agent) get(ctx context.Context, path string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.Address+path, nil)
 	if err != nil {
 		return nil, err
+	}
+	if a.opts.Token != "" {
+		req.Header.Set("X-Nomad-Token", a.opts.Token)
 	}
 	resp, err := quick.Do(req)
 	if err != nil {

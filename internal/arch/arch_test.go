@@ -135,6 +135,7 @@ var heavy = map[string][]string{
 	"github.com/hashicorp/go-metrics":             {"internal/telemetry"},
 	"github.com/armon/go-metrics":                 {"internal/telemetry"},
 	"go.etcd.io/bbolt":                            {"client/store"},
+	"github.com/go-jose/go-jose":                  {"server/keyring"},
 	"github.com/fxamacker/cbor":                   {"internal/wire"},
 	"github.com/tidwall/btree":                    {"server/state"},
 	"github.com/moby/moby":                        {"drivers/docker"},

@@ -41,7 +41,7 @@ var accepted = map[string]string{
 		csi_volume_claim_gc_threshold csi_plugin_gc_threshold root_key_gc_interval
 		root_key_gc_threshold root_key_rotation_threshold
 		upgrade_version plan_rejection_tracker
-		plan_apply_pipeline license_path deploy_query_rate_limit raft_logstore raft_boltdb oidc_issuer log_file non_production`,
+		plan_apply_pipeline license_path deploy_query_rate_limit raft_logstore raft_boltdb log_file non_production`,
 	"server.client_introduction":        `enforcement default_identity_ttl max_identity_ttl`,
 	"server.plan_rejection_tracker":     `enabled node_threshold node_window`,
 	"server.raft_boltdb":                `no_freelist_sync`,

@@ -146,6 +146,9 @@ type Server struct {
 	RaftSnapshotInterval  time.Duration `hcl:"raft_snapshot_interval" effect:"none"`
 	RaftTrailingLogs      int           `hcl:"raft_trailing_logs"` // entries kept behind a snapshot, for servers that were away
 
+	// OIDCIssuer is the URL under which others find the keys that sign identities.
+	OIDCIssuer string `hcl:"oidc_issuer"`
+
 	Snapshot               Snapshot        `hcl:"snapshot"`
 	DefaultSchedulerConfig SchedulerConfig `hcl:"default_scheduler_config"`
 	Search                 Search          `hcl:"search"`

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -49,7 +48,7 @@ type Server interface {
 	Events(ctx context.Context, req *api.EventStreamRequest) (next func(context.Context) (*api.Events, error), err error)
 	// IdentityKeys gives the public keys of identities, as a JSON Web Key set, and
 	// Issuer the URL that identities name as their issuer; empty: none.
-	IdentityKeys(ctx context.Context) (json.RawMessage, error)
+	IdentityKeys(ctx context.Context) (any, error)
 	Issuer() string
 	// Locate gives the node of an allocation.
 	Locate(allocID string) (nodeID string, ok bool)

@@ -1607,6 +1607,21 @@ export interface RestartPolicy {
   RenderTemplates: boolean;
 }
 
+export interface RootKeyMeta {
+  KeyID: string;
+  Algorithm: string;
+  CreateTime: number;
+  CreateIndex: number;
+  ModifyIndex: number;
+  State: string;
+  PublishTime: number;
+}
+
+export interface RootKeyRotateResponse {
+  Key: RootKeyMeta | null;
+  Index: number;
+}
+
 export interface ScalingEvent {
   Count: number | null;
   PreviousCount: number;
@@ -2292,6 +2307,9 @@ export interface Operations {
     Uses?: number;
   }; response: JoinTokenResponse };
   "JoinToken.Revoke": { path: { name: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
+  "RootKeys.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: RootKeyMeta[] };
+  "RootKey.Rotate": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; full?: boolean; algo?: string; publish_time?: number }; body: undefined; response: RootKeyRotateResponse };
+  "RootKey.Delete": { path: { id: string }; query: { region?: string; namespace?: string; idempotency_token?: string; force?: boolean }; body: undefined; response: {} };
   "Operator.SnapshotSave": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: Response };
   "Operator.SnapshotRestore": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; force?: boolean }; body: undefined; response: Response };
   "Events.Stream": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean; topic?: string[] }; body: undefined; response: Response };
@@ -2480,6 +2498,9 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "CA.Sign": ["PUT", "/v1/operator/ca/sign", "management"],
   "JoinToken.Create": ["PUT", "/v1/operator/join-token", "management"],
   "JoinToken.Revoke": ["DELETE", "/v1/operator/join-token/{name}", "management"],
+  "RootKeys.List": ["GET", "/v1/operator/keyring/keys", "operator:keyring-read"],
+  "RootKey.Rotate": ["PUT", "/v1/operator/keyring/rotate", "operator:keyring-rotate"],
+  "RootKey.Delete": ["DELETE", "/v1/operator/keyring/key/{id}", "operator:keyring-delete"],
   "Operator.SnapshotSave": ["GET", "/v1/operator/snapshot", "operator:snapshot-save"],
   "Operator.SnapshotRestore": ["PUT", "/v1/operator/snapshot", "management"],
   "Events.Stream": ["GET", "/v1/event/stream", "filter"],
