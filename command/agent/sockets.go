@@ -103,4 +103,3 @@ func (a *Agent) vouch() func(ctx context.Context, secret api.Sensitive) error {
 		return identity.Valid(time.Now())
 	}
 }
-
