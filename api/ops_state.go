@@ -80,6 +80,7 @@ var (
 	RootKeysList    = read[ListRequest, []*RootKeyMeta]("RootKeys.List", "/v1/operator/keyring/keys", "operator:keyring-read", NamespaceNone)
 	RootKeyRotate   = write[RootKeyRotateRequest, RootKeyRotateResponse]("RootKey.Rotate", http.MethodPut, "/v1/operator/keyring/rotate", "operator:keyring-rotate", NamespaceNone)
 	RootKeyDelete   = write[RootKeyDeleteRequest, None]("RootKey.Delete", http.MethodDelete, "/v1/operator/keyring/key/{id}", "operator:keyring-delete", NamespaceNone)
+	JoinTokensList  = read[ListRequest, []*JoinToken]("JoinTokens.List", "/v1/operator/join-tokens", "management", NamespaceNone)
 	JoinTokenRevoke = write[NameWriteRequest, None]("JoinToken.Revoke", http.MethodDelete, "/v1/operator/join-token/{name}", "management", NamespaceNone)
 )
 

@@ -29,7 +29,7 @@ var Endpoints = []*Endpoint{
 	SchedulerConfigRead.Endpoint, SchedulerConfigWrite.Endpoint, RaftConfigRead.Endpoint,
 	RaftPeerRemove.Endpoint, RaftTransfer.Endpoint, RaftVerify.Endpoint, NodeBrakeRead.Endpoint, NodeBrakeRelease.Endpoint,
 	AutopilotConfigRead.Endpoint, AutopilotConfigWrite.Endpoint, AutopilotHealthRead.Endpoint,
-	CARead.Endpoint, CARotate.Endpoint, CARetire.Endpoint, CARevoke.Endpoint, CASign.Endpoint, JoinTokenCreate.Endpoint, JoinTokenRevoke.Endpoint, RootKeysList.Endpoint, RootKeyRotate.Endpoint, RootKeyDelete.Endpoint,
+	CARead.Endpoint, CARotate.Endpoint, CARetire.Endpoint, CARevoke.Endpoint, CASign.Endpoint, JoinTokenCreate.Endpoint, JoinTokensList.Endpoint, JoinTokenRevoke.Endpoint, RootKeysList.Endpoint, RootKeyRotate.Endpoint, RootKeyDelete.Endpoint,
 	SnapshotSave.Endpoint, SnapshotRestore.Endpoint, EventStream.Endpoint,
 
 	ACLBootstrap.Endpoint, ACLPoliciesList.Endpoint, ACLPolicySelf.Endpoint, ACLPolicyRead.Endpoint, ACLPolicyWrite.Endpoint, ACLPolicyDelete.Endpoint,

@@ -31,6 +31,8 @@ type IssuedCertificate struct {
 // JoinToken is what is known of a token that was used or revoked.
 type JoinToken struct {
 	ID          string
+	Role        string `json:",omitempty"` // client or server; empty: of a token that no server has made
+	Uses        int    `json:",omitempty"` // how many may join with it
 	Expires     int64 // Unix nanoseconds
 	Used        int   // how many have joined with it
 	Revoked     bool
@@ -62,7 +64,10 @@ type CARevokeRequest struct {
 }
 
 // CARevokeResponse tells which certificates were revoked.
-type CARevokeResponse struct{ Revoked []string }
+type CARevokeResponse struct {
+	Revoked []string
+	Nodes   []string `json:",omitempty"` // IDs of nodes that were given up with it
+}
 
 // CASignRequest asks for a certificate for the command line.
 type CASignRequest struct {

@@ -244,13 +244,16 @@ func caRevoke() *cli.Command {
 			for _, number := range resp.Revoked {
 				inv.Printf("Revoked %s", number)
 			}
+			for _, node := range resp.Nodes {
+				inv.Printf("Node %s is given up: what ran on it is placed elsewhere", node[:min(8, len(node))])
+			}
 			return nil
 		},
 	}
 }
 
 func joinTokenGroup() *cli.Command {
-	return group("join-token", "Let further machines join", joinTokenCreate(), joinTokenRevoke())
+	return group("join-token", "Let further machines join", joinTokenCreate(), joinTokenList(), joinTokenRevoke())
 }
 
 func joinTokenCreate() *cli.Command {
@@ -290,6 +293,47 @@ func joinTokenCreate() *cli.Command {
 			inv.Printf("    serai join %s %s", address, resp.Token)
 			inv.Printf("")
 			inv.Printf("\"serai join-token revoke %s\" makes it useless.", resp.ID)
+			return nil
+		},
+	}
+}
+
+func joinTokenList() *cli.Command {
+	var format cli.Format
+	return &cli.Command{
+		Name: "list", Synopsis: "List the tokens that have not expired", Usage: "[options]", Define: format.Define,
+		Help: `Shows no secret. The token that "serai init" printed is listed once it was used or revoked.`,
+		Run: func(ctx context.Context, inv *cli.Invocation) error {
+			s, err := open(inv)
+			if err != nil {
+				return err
+			}
+			list, err := call(ctx, s, api.JoinTokensList, api.ListRequest{})
+			if err != nil {
+				return err
+			}
+			if format.Wanted() {
+				return format.Write(inv.Stdout, list)
+			}
+			if len(list) == 0 {
+				inv.Printf("No join tokens")
+				return nil
+			}
+			t := cli.NewTable("ID", "Role", "Used", "Expires", "State")
+			for _, x := range list {
+				used, state := fmt.Sprint(x.Used), "good"
+				if x.Uses > 0 {
+					used = fmt.Sprintf("%d/%d", x.Used, x.Uses)
+				}
+				switch {
+				case x.Revoked:
+					state = "revoked"
+				case x.Uses > 0 && x.Used >= x.Uses:
+					state = "used up"
+				}
+				t.Row(x.ID, orNone(x.Role), used, date(x.Expires), state)
+			}
+			t.Write(inv.Stdout, inv.Style)
 			return nil
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/internal/tlsx"
 	"github.com/seraihq/serai/server/trust"
 )
@@ -21,7 +22,7 @@ func (s *Server) newTrust() *trust.Service {
 	return trust.New(trust.Config{
 		Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "trust"),
 		Region: s.cfg.Region, Datacenter: s.cfg.Datacenter, Keys: s.cfg.TLS.Keys, KeyFile: s.cfg.TLS.CAKeyFile, Gossip: s.cfg.TLS.Gossip,
-		AccessControl: s.cfg.ACL.Enabled, Servers: s.Peers, LiveServer: s.liveServer, Leader: s.trustLeader,
+		AccessControl: s.cfg.ACL.Enabled, Servers: s.Peers, LiveServer: s.liveServer, Leader: s.trustLeader, Others: s.trustOthers,
 	})
 }
 
@@ -32,6 +33,15 @@ func (s *Server) trustLeader(ctx context.Context) (trust.Peer, error) {
 		return nil, err
 	}
 	return s.cfg.TLS.Peer(address), nil
+}
+
+// trustOthers gives the ways to the other servers that have a vote.
+func (s *Server) trustOthers() []trust.Peer {
+	var out []trust.Peer
+	for _, address := range s.addresses(func(x *api.RaftServer) bool { return x.Voter && x.ID != s.cfg.ID }) {
+		out = append(out, s.cfg.TLS.Peer(address))
+	}
+	return out
 }
 
 // liveServer says whether a server of the name runs.

@@ -30,6 +30,7 @@ const (
 	pathSecrets   = Prefix + "trust/secrets"
 	pathCertify   = Prefix + "trust/certify" // from a server to the leader, as the next
 	pathShown     = Prefix + "trust/shown"
+	pathOffer     = Prefix + "trust/offer"
 )
 
 // roles says which certificates may make which calls; a call that is not listed
@@ -49,6 +50,7 @@ var roles = map[string][]tlsx.Role{
 	pathSecrets:   {tlsx.RoleServer},
 	pathCertify:   {tlsx.RoleServer},
 	pathShown:     {tlsx.RoleServer},
+	pathOffer:     {tlsx.RoleServer},
 }
 
 // Calls lists the paths of the calls between agents.

@@ -17,6 +17,7 @@ type Trust interface {
 	Secrets() (*pki.Secrets, error)
 	Certify(ctx context.Context, o *pki.Order) (*pki.RenewAnswer, error)
 	Shown(ctx context.Context, der []byte) error
+	Offer(ctx context.Context, o *pki.Secrets) error
 }
 
 // trustRequest asks nothing more than its path says.
@@ -25,7 +26,7 @@ type trustRequest struct{}
 // trusting answers the calls about certificates; done says that it was one.
 func (h *Handler) trusting(w http.ResponseWriter, r *http.Request, body []byte) (done bool, err error) {
 	switch r.URL.Path {
-	case pathTrust, pathRenew, pathSecrets, pathCertify, pathShown:
+	case pathTrust, pathRenew, pathSecrets, pathCertify, pathShown, pathOffer:
 	default:
 		return false, nil
 	}
@@ -45,6 +46,10 @@ func (h *Handler) trusting(w http.ResponseWriter, r *http.Request, body []byte) 
 	case pathShown:
 		err = answer(r.Context(), w, body, func(ctx context.Context, req *pki.Shown) (*trustRequest, error) {
 			return &trustRequest{}, h.trust.Shown(ctx, req.Certificate)
+		})
+	case pathOffer:
+		err = answer(r.Context(), w, body, func(ctx context.Context, req *pki.Secrets) (*trustRequest, error) {
+			return &trustRequest{}, h.trust.Offer(ctx, req)
 		})
 	case pathSecrets:
 		err = answer(r.Context(), w, body, func(context.Context, *trustRequest) (*pki.Secrets, error) { return h.trust.Secrets() })
@@ -75,5 +80,11 @@ func (c *Client) Certify(ctx context.Context, o *pki.Order) (*pki.RenewAnswer, e
 // Shown tells the leader that a certificate is used.
 func (c *Client) Shown(ctx context.Context, der []byte) error {
 	_, err := call[trustRequest](ctx, c, pathShown, pki.Shown{Certificate: der})
+	return err
+}
+
+// Offer hands another server the key of an authority that will be trusted soon.
+func (c *Client) Offer(ctx context.Context, o *pki.Secrets) error {
+	_, err := call[trustRequest](ctx, c, pathOffer, o)
 	return err
 }

@@ -105,6 +105,7 @@ var definitions = []definition{
 	define[CertificateConfirm](83, "CertificateConfirm"),
 	define[CertificateRevoke](84, "CertificateRevoke"),
 	define[JoinTokenRevoke](85, "JoinTokenRevoke"),
+	define[JoinTokenIssue](86, "JoinTokenIssue"),
 	define[RootKeyAdd](90, "RootKeyAdd"),
 	define[RootKeyDelete](91, "RootKeyDelete"),
 }

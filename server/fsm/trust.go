@@ -149,6 +149,23 @@ func (c *CertificateRevoke) apply(tx *state.Tx) (any, error) {
 	return nil, nil
 }
 
+// JoinTokenIssue notes a token that was made. No result.
+type JoinTokenIssue struct {
+	Token *api.JoinToken
+	Time  int64 // Unix nanoseconds
+}
+
+func (c *JoinTokenIssue) apply(tx *state.Tx) (any, error) {
+	if c.Token == nil || c.Token.ID == "" {
+		return nil, api.Errorf(api.ErrInvalid, "join token: none given")
+	}
+	forget(tx, c.Time)
+	if _, known := tx.JoinToken(c.Token.ID); !known {
+		tx.PutJoinToken(c.Token)
+	}
+	return nil, nil
+}
+
 // JoinTokenRevoke makes a token useless. No result.
 type JoinTokenRevoke struct {
 	ID      string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 	"github.com/seraihq/serai/server/state"
 )
 
-// NewToken makes a token to join with.
-func (s *Service) NewToken(req *api.JoinTokenRequest) (api.JoinTokenResponse, error) {
+// NewToken makes a token to join with, and notes that it did.
+func (s *Service) NewToken(ctx context.Context, req *api.JoinTokenRequest) (api.JoinTokenResponse, error) {
 	ttl, uses, role := req.TTL.Std(), req.Uses, tlsx.Role(req.Role)
 	if ttl == 0 {
 		ttl = api.JoinTokenTTL
@@ -42,6 +43,11 @@ func (s *Service) NewToken(req *api.JoinTokenRequest) (api.JoinTokenResponse, er
 	}
 	t, err := pki.NewToken(a, c)
 	if err != nil {
+		return api.JoinTokenResponse{}, err
+	}
+	now := time.Now()
+	note := &api.JoinToken{ID: t.Name(), Role: string(role), Uses: uses, Expires: c.Expires.UnixNano()}
+	if _, _, err := s.Log.Apply(ctx, &fsm.JoinTokenIssue{Token: note, Time: now.UnixNano()}); err != nil {
 		return api.JoinTokenResponse{}, err
 	}
 	return api.JoinTokenResponse{Token: t.Text(), ID: t.Name(), Role: string(role), Expires: t.Expires.UTC(), Uses: uses, Servers: s.Servers()}, nil
@@ -108,9 +114,13 @@ func (s *Service) Rotate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The key comes first: an authority that nobody can sign for would stop all.
+	// The key comes first, and to a majority of the servers: an authority that
+	// nobody can sign for, when this one dies, would stop all.
 	if err := writeKeys(s.KeyFile, append([]crypto.Signer{next.Key}, before...)); err != nil {
 		return err
+	}
+	if err := s.spread(ctx, next.Key); err != nil {
+		return errors.Join(err, writeKeys(s.KeyFile, before))
 	}
 	_, _, err = s.Log.Apply(ctx, &fsm.AuthorityAdd{Authority: describe(next, time.Now())})
 	if err == nil {
@@ -183,7 +193,7 @@ func (s *Service) Tidy() (missing bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	kept := slices.DeleteFunc(slices.Clone(keys), func(k crypto.Signer) bool { return !s.trusted(k, false) })
+	kept := slices.DeleteFunc(slices.Clone(keys), func(k crypto.Signer) bool { return !s.trusted(k, false) && !s.isOffered(k) })
 	if len(kept) > 0 && len(kept) < len(keys) {
 		if err := writeKeys(s.KeyFile, kept); err != nil {
 			return false, err

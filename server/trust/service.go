@@ -45,22 +45,30 @@ type Config struct {
 	Servers func() []string
 	// LiveServer says whether a server of the name runs.
 	LiveServer func(name string) bool
+	// Others gives the ways to the other servers that have a vote.
+	Others func() []Peer
 	// Leader gives the way to the server that leads; nil: it is this one.
 	Leader func(ctx context.Context) (Peer, error)
 }
 
-// Peer is the server that leads, for another one.
+// Peer is another server: the one that leads, or one to share a key with.
 type Peer interface {
 	// Certify signs and notes a certificate; the caller has looked at who asks.
 	Certify(ctx context.Context, o *pki.Order) (*pki.RenewAnswer, error)
 	// Shown notes that a certificate, in DER, is used.
 	Shown(ctx context.Context, der []byte) error
+	// Offer hands over the key, in PEM form, of an authority that will be trusted
+	// soon; without an error it is on the other server's disk.
+	Offer(ctx context.Context, o *pki.Secrets) error
 }
 
 // Service signs certificates. Safe for concurrent use.
 type Service struct {
 	Config
-	mu sync.Mutex // guards the key file
+	mu sync.Mutex // guards the key file, and what follows
+
+	offered   crypto.Signer // of an authority that may be trusted soon; nil: none
+	offeredAt time.Time
 }
 
 // New makes the service; it starts nothing.

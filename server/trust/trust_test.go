@@ -96,7 +96,7 @@ type joiner struct {
 
 func (w *world) joiner(t *testing.T, req *api.JoinTokenRequest) joiner {
 	t.Helper()
-	resp, err := w.NewToken(req)
+	resp, err := w.NewToken(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestRenewalIsRefused(t *testing.T) {
 		t.Error("an authority is renewed as an agent")
 	}
 	for _, req := range []*api.JoinTokenRequest{{Role: "cli"}, {TTL: -1}, {TTL: api.Duration(100 * 24 * time.Hour)}, {Uses: -1}, {Uses: 1 << 20}} {
-		if _, err := w.NewToken(req); !errors.Is(err, api.ErrInvalid) {
+		if _, err := w.NewToken(t.Context(), req); !errors.Is(err, api.ErrInvalid) {
 			t.Errorf("%+v: %v", req, err)
 		}
 	}
