@@ -33,8 +33,8 @@ type JoinToken struct {
 	ID          string
 	Role        string `json:",omitempty"` // client or server; empty: of a token that no server has made
 	Uses        int    `json:",omitempty"` // how many may join with it
-	Expires     int64 // Unix nanoseconds
-	Used        int   // how many have joined with it
+	Expires     int64  // Unix nanoseconds
+	Used        int    // how many have joined with it
 	Revoked     bool
 	CreateIndex uint64
 	ModifyIndex uint64

@@ -362,3 +362,88 @@ func TestRenewalIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// holder is another server that is offered keys.
+type holder struct {
+	world *world
+	down  error
+}
+
+func (h holder) Offer(ctx context.Context, o *pki.Secrets) error {
+	if h.down != nil {
+		return h.down
+	}
+	return h.world.Offer(ctx, o)
+}
+
+func (h holder) Certify(ctx context.Context, o *pki.Order) (*pki.RenewAnswer, error) {
+	return h.world.Certify(ctx, o)
+}
+
+func (h holder) Shown(ctx context.Context, der []byte) error { return h.world.Shown(ctx, der) }
+
+// TestRotationNeedsAMajority rotates with servers that may be away: nothing
+// happens without a majority, and with one another server can sign at once.
+func TestRotationNeedsAMajority(t *testing.T) {
+	leader, follower, third := newWorld(t), newWorld(t), newWorld(t)
+	away := errors.New("away")
+	leader.Others = func() []Peer { return []Peer{holder{world: follower, down: away}, holder{world: third, down: away}} }
+	before, err := os.ReadFile(leader.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := leader.Rotate(t.Context()); !errors.Is(err, api.ErrUnavailable) || !strings.Contains(err.Error(), "1 of 3 servers") {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(leader.KeyFile); err != nil || string(after) != string(before) {
+		t.Errorf("the key file changed: %v", err)
+	}
+	if view := leader.Store.View(); len(Describe(view.Reader).Authorities) != 1 {
+		t.Error("there is a new authority")
+	}
+	leader.Others = func() []Peer { return []Peer{holder{world: follower}, holder{world: third, down: away}} }
+	if _, err := follower.Tidy(); err != nil {
+		t.Fatal(err)
+	}
+	if err := leader.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// What is offered is kept although its authority is not trusted there yet.
+	if _, err := follower.Tidy(); err != nil {
+		t.Fatal(err)
+	}
+	active, _ := leader.Store.View().ActiveAuthority()
+	keys, err := readKeys(follower.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certs, err := tlsx.ParseCertificates([]byte(active.Certificate))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys {
+		if _, err := pki.NewPair(certs, key); err == nil {
+			return
+		}
+	}
+	t.Error("the other server has not got the key of the authority that signs")
+}
+
+// TestTokensAreListed lists tokens that were made, with what became of them.
+func TestTokensAreListed(t *testing.T) {
+	w := newWorld(t)
+	j := w.joiner(t, &api.JoinTokenRequest{Role: "server", Uses: 3})
+	if _, err := w.join(t, j); err != nil {
+		t.Fatal(err)
+	}
+	x, ok := w.Store.View().JoinToken(j.token.Name())
+	if !ok || x.Role != "server" || x.Uses != 3 || x.Used != 1 || x.Revoked {
+		t.Fatalf("%+v", x)
+	}
+	if err := w.RevokeToken(t.Context(), x.ID); err != nil {
+		t.Fatal(err)
+	}
+	if x, _ := w.Store.View().JoinToken(x.ID); !x.Revoked || x.Role != "server" {
+		t.Errorf("%+v", x)
+	}
+}
