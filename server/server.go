@@ -290,6 +290,11 @@ func (s *Server) found(ctx context.Context) error {
 	if err := s.keepCluster(id); err != nil { // before anybody can stop it and have it join another
 		return fmt.Errorf("keep the cluster's identity: %w", err)
 	}
+	if s.gossip != nil { // at once: until then servers of any other cluster would be let in
+		if err := s.gossip.SetCluster(id); err != nil {
+			s.cfg.Logger.Debug("the other servers were not told which cluster this server belongs to, telling them again", "err", err)
+		}
+	}
 	if c := s.cfg.SchedulerConfig; c != nil && *c != *api.DefaultSchedulerConfiguration() {
 		if _, err := s.raft.Do(ctx, &fsm.SchedulerConfigSet{Config: c}); err != nil {
 			return fmt.Errorf("store the default scheduler configuration: %w", err)
