@@ -360,6 +360,7 @@ export interface CAResponse {
 
 export interface CARevokeResponse {
   Revoked: string[] | null;
+  Nodes?: string[] | null;
 }
 
 export interface CASignResponse {
@@ -1132,6 +1133,17 @@ export interface JobsPlanTotals {
   Canary: number;
   Preempted: number;
   Unplaced: number;
+}
+
+export interface JoinToken {
+  ID: string;
+  Role?: string;
+  Uses?: number;
+  Expires: number;
+  Used: number;
+  Revoked: boolean;
+  CreateIndex: number;
+  ModifyIndex: number;
 }
 
 export interface JoinTokenResponse {
@@ -2306,6 +2318,7 @@ export interface Operations {
     TTL?: number;
     Uses?: number;
   }; response: JoinTokenResponse };
+  "JoinTokens.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: JoinToken[] };
   "JoinToken.Revoke": { path: { name: string }; query: { region?: string; namespace?: string; idempotency_token?: string }; body: undefined; response: {} };
   "RootKeys.List": { path: {}; query: { region?: string; namespace?: string; index?: number; wait?: string; stale?: boolean; consistent?: boolean; prefix?: string; filter?: string; per_page?: number; next_token?: string; reverse?: boolean }; body: undefined; response: RootKeyMeta[] };
   "RootKey.Rotate": { path: {}; query: { region?: string; namespace?: string; idempotency_token?: string; full?: boolean; algo?: string; publish_time?: number }; body: undefined; response: RootKeyRotateResponse };
@@ -2497,6 +2510,7 @@ export const operations: { readonly [K in OperationName]: readonly [method: stri
   "CA.Revoke": ["PUT", "/v1/operator/ca/revoke", "management"],
   "CA.Sign": ["PUT", "/v1/operator/ca/sign", "management"],
   "JoinToken.Create": ["PUT", "/v1/operator/join-token", "management"],
+  "JoinTokens.List": ["GET", "/v1/operator/join-tokens", "management"],
   "JoinToken.Revoke": ["DELETE", "/v1/operator/join-token/{name}", "management"],
   "RootKeys.List": ["GET", "/v1/operator/keyring/keys", "operator:keyring-read"],
   "RootKey.Rotate": ["PUT", "/v1/operator/keyring/rotate", "operator:keyring-rotate"],
