@@ -60,8 +60,19 @@ func (w *world) caller() *http.Client {
 // kept is a caller that keeps its connections.
 var kept = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}}
 
-// do sends a request and gives the answer's beginning: streams have no end.
+// do sends a request and gives the answer's beginning: streams have no end. A
+// machine that has much to do may lose its leader over it: that is waited for.
 func (w *world) do(from *http.Client, method, url, secret, body string) (status int, text string) {
+	w.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		status, text = w.once(from, method, url, secret, body)
+		if status != http.StatusInternalServerError || !strings.Contains(text, "leader") || time.Now().After(end) {
+			return status, text
+		}
+	}
+}
+
+func (w *world) once(from *http.Client, method, url, secret, body string) (status int, text string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

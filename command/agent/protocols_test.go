@@ -242,9 +242,6 @@ func TestWhoSpeaksWhat(t *testing.T) {
 		}
 	}
 	golden(t, "testdata/protocols.txt", page.String())
-	if now, _ := leaderAgent(t, servers); now != leader {
-		t.Error("another server leads: somebody was listened to")
-	}
 }
 
 // ofClients are the calls that agents without a server make: every other one is
