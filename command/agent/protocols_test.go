@@ -246,7 +246,7 @@ func TestWhoSpeaksWhat(t *testing.T) {
 
 // ofClients are the calls that agents without a server make: every other one is
 // for servers alone. Written by hand, not read from package rpc.
-var ofClients = []string{"/rpc/node/register", "/rpc/node/heartbeat", "/rpc/node/update", "/rpc/node/sync", "/rpc/acl/resolve", "/rpc/trust/sync", "/rpc/trust/renew"}
+var ofClients = []string{"/rpc/node/register", "/rpc/node/heartbeat", "/rpc/node/update", "/rpc/node/sync", "/rpc/acl/resolve", "/rpc/trust/sync", "/rpc/trust/renew", "/rpc/identity/sign"}
 
 // TestCallsByRole makes every call between agents with every kind of certificate,
 // on both ports.
