@@ -141,6 +141,10 @@ func TestPermissionMatrix(t *testing.T) {
 		s := &shapes[i]
 		if s.anonymous {
 			w.must("PUT", "/v1/acl/policy/anonymous", map[string]any{"Rules": s.rules}, nil)
+			w.await("policy at the server that the node asks", func() bool { // a follower may be behind
+				status, _ := w.do(kept, "GET", w.client+"/v1/client/allocation/"+w.things["ns1"].alloc+"/stats", "", "")
+				return status != http.StatusForbidden
+			})
 		}
 		for j, entry := range entries {
 			for k, op := range operations() {
