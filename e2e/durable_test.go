@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	nomad "github.com/hashicorp/nomad/api"
+	"go.etcd.io/bbolt"
 
 	"github.com/seraihq/serai/e2e/rig"
 )
@@ -392,6 +394,8 @@ func TestCorruptClientState(t *testing.T) {
 		"truncated": func(path string) error { return os.Truncate(path, 4096) },
 		"removed":   os.Remove,
 		"empty":     func(path string) error { return os.Truncate(path, 0) },
+		"a task":    func(path string) error { return flipRecord(path, "tasks") },
+		"a runner":  func(path string) error { return flipRecord(path, "runners") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -427,6 +431,24 @@ func TestCorruptClientState(t *testing.T) {
 			t.Logf("the first process lives on: %t", alive(pid))
 		})
 	}
+}
+
+// flipRecord flips a bit in the first record of a bucket of a client's state.
+func flipRecord(path, bucket string) error {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Minute})
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucket))
+		key, value := b.Cursor().First()
+		if key == nil {
+			return fmt.Errorf("nothing in %s of %s", bucket, path)
+		}
+		value = bytes.Clone(value)
+		value[len(value)/2] ^= 1
+		return b.Put(bytes.Clone(key), value)
+	}), db.Close())
 }
 
 func TestCorruptRaftLogIsRefused(t *testing.T) {

@@ -181,16 +181,22 @@ func walk(db *bolt.DB, visit func(bucket string, key, value []byte)) (err error)
 }
 
 // salvage gives the records that can be read; those that are damaged are told
-// and left out. After an error they are what came before it.
+// and left out, with all that was kept of their allocations. After an error they
+// are what came before it.
 func (s *Store) salvage(db *bolt.DB) ([]op, error) {
 	var saved []op
+	damaged := false
 	err := walk(db, func(bucket string, key, value []byte) {
 		if _, err := open(bucket, string(key), value); err != nil {
 			s.logger.Warn("a record of the client state is damaged and dropped", "bucket", bucket, "key", string(key))
+			damaged = true
 			return
 		}
 		saved = append(saved, op{bucket: bucket, key: string(key), value: bytes.Clone(value)})
 	})
+	if damaged || err != nil {
+		saved = s.dropTorn(saved)
+	}
 	return saved, err
 }
 

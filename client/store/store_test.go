@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -11,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	bolt "go.etcd.io/bbolt"
 
 	"github.com/seraihq/serai/api"
 )
@@ -34,7 +37,10 @@ func closeStore(t *testing.T, s *Store) {
 func alloc(i int, version uint64) *api.Allocation {
 	return &api.Allocation{
 		ID: fmt.Sprintf("alloc-%04d", i), Name: fmt.Sprintf("web.front[%d]", i), JobID: "web", Namespace: "default", TaskGroup: "front",
-		Job: &api.Job{ID: "web", Namespace: "default", Version: version},
+		Job: &api.Job{
+			ID: "web", Namespace: "default", Version: version,
+			TaskGroups: []*api.TaskGroup{{Name: "front", Tasks: []*api.Task{{Name: "server"}}}},
+		},
 	}
 }
 
@@ -220,6 +226,49 @@ func TestDamage(t *testing.T) {
 		}
 		if err := s.Close(); err != nil {
 			t.Errorf("round %d: %v", i, err)
+		}
+	}
+}
+
+// TestTornAllocations: an allocation of which a part is damaged is not there any
+// more, lest its tasks be started beside those that run.
+func TestTornAllocations(t *testing.T) {
+	for _, bucket := range []string{bucketAllocs, bucketRunners, bucketTasks} {
+		for _, what := range []string{"value", "key"} {
+			t.Run(bucket+" "+what, func(t *testing.T) {
+				dir := t.TempDir()
+				s := openStore(t, dir)
+				fill(t, s, 3)
+				if err := s.db.Update(func(tx *bolt.Tx) error {
+					b := tx.Bucket([]byte(bucket))
+					key, value := b.Cursor().First()
+					key, value = bytes.Clone(key), bytes.Clone(value)
+					if what == "value" {
+						value[len(value)-2] ^= 4
+						return b.Put(key, value)
+					}
+					err := b.Delete(key)
+					key[0] ^= 4
+					return errors.Join(err, b.Put(key, value))
+				}); err != nil {
+					t.Fatal(err)
+				}
+				closeStore(t, s)
+				s = openStore(t, dir)
+				defer closeStore(t, s)
+				saved, err := s.Allocs()
+				if err != nil || len(saved) != 2 {
+					t.Fatalf("%d allocations, %v; want 2", len(saved), err)
+				}
+				for _, kept := range saved {
+					if kept.Alloc.ID == alloc(0, 0).ID {
+						t.Error("the torn one is still there")
+					}
+				}
+				if n := count(t, s, bucketRunners) + count(t, s, bucketTasks); n != 4 {
+					t.Errorf("%d records of runners and tasks are left, want those of two allocations", n)
+				}
+			})
 		}
 	}
 }

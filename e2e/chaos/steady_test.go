@@ -139,19 +139,13 @@ func (c *cluster) sameTasks(were map[string]string) {
 			c.t.Errorf("allocation %s was replaced: there are %v", id, are)
 			continue
 		}
-		damaged := false
 		c.until("the output of "+id, func(context.Context) error {
-			begun, hit, err := c.begun(id)
-			damaged = hit
+			begun, damaged, err := c.begun(id)
 			if err == nil && begun != 1 && !damaged {
 				c.t.Errorf("the task of allocation %s was started %d times", id, begun)
 			}
 			return err
 		})
-		if n := processes(id); damaged && n != 1 {
-			c.t.Logf("allocation %s, whose client's store was damaged, has %d processes (docs/reliability.md, not repaired yet)", id, n)
-			continue
-		}
 		c.until("one process of "+id, func(context.Context) error {
 			if n := processes(id); n != 1 {
 				return fmt.Errorf("there are %d", n)
