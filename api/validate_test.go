@@ -259,7 +259,7 @@ var rules = []struct {
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Identity = &WorkloadIdentity{Name: "default", Filepath: "x"} }, "identity.filepath has no effect"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) {
 		t.Identity = &WorkloadIdentity{Name: "default", Audience: []string{""}}
-	}, "identity.aud[0] must have"},
+	}, "identity.aud must have"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Identity = &WorkloadIdentity{Name: "default", ServiceName: "s"} }, "identity.service_name is for"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) { t.Actions = []*Action{{Name: "x"}} }, "action.command must be set"},
 	{"service", func(j *Job, g *TaskGroup, t *Task) {

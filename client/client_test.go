@@ -159,12 +159,14 @@ func TestLifecycle(t *testing.T) {
 		return t
 	}
 	log := "echo %s >>$NOMAD_ALLOC_DIR/data/order"
+	// What follows the start of another may write before it does.
+	after := "while ! grep -q main $NOMAD_ALLOC_DIR/data/order; do sleep 0.02; done; " + log
 	alloc := newAlloc("batch",
 		hook(shell("cleanup", fmt.Sprintf(log, "poststop")), api.HookPoststop, false),
 		shell("main", fmt.Sprintf(log, "main")+"; sleep 0.2"),
 		hook(shell("init", fmt.Sprintf(log, "prestart")), api.HookPrestart, false),
 		hook(shell("side", "sleep 1000"), api.HookPrestart, true),
-		hook(shell("after", fmt.Sprintf(log, "poststart")), api.HookPoststart, false),
+		hook(shell("after", fmt.Sprintf(after, "poststart")), api.HookPoststart, false),
 	)
 	s.put(alloc)
 	got := s.status(t, alloc.ID, api.AllocClientComplete)

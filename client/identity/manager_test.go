@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +16,11 @@ import (
 
 // world is a task, and servers that sign.
 type world struct {
+	mu sync.Mutex // guards facts
+	facts
+}
+
+type facts struct {
 	running, reachable bool
 	down               error
 	signed             int
@@ -22,38 +29,54 @@ type world struct {
 	kept               map[string]string
 }
 
-func (w *world) Running() bool   { return w.running }
-func (w *world) Reachable() bool { return w.reachable }
-func (w *world) Note(string)     { w.told = append(w.told, "note") }
-func (w *world) Restart(string) {
-	w.told = append(w.told, "restart")
+// set changes the world, and look gives it as it is.
+func (w *world) set(change func(*facts)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change(&w.facts)
 }
+
+func (w *world) look() facts {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := w.facts
+	f.files, f.kept, f.told = maps.Clone(f.files), maps.Clone(f.kept), slices.Clone(f.told)
+	return f
+}
+
+func (w *world) Running() bool   { return w.look().running }
+func (w *world) Reachable() bool { return w.look().reachable }
+func (w *world) Note(string)     { w.tell("note") }
+func (w *world) Restart(string)  { w.tell("restart") }
 func (w *world) Signal(_ context.Context, signal, _ string) error {
-	w.told = append(w.told, signal)
+	w.tell(signal)
 	return nil
 }
 
-func (w *world) sign(_ context.Context, names []string) ([]*api.SignedIdentity, error) {
-	if w.down != nil {
-		return nil, w.down
-	}
-	var out []*api.SignedIdentity
-	for _, n := range names {
-		w.signed++
-		out = append(out, &api.SignedIdentity{Name: n, Token: api.Sensitive(fmt.Sprintf("%s-%d", n, w.signed))})
-	}
-	return out, nil
+func (w *world) tell(what string) { w.set(func(f *facts) { f.told = append(f.told, what) }) }
+
+func (w *world) sign(_ context.Context, names []string) (out []*api.SignedIdentity, err error) {
+	w.set(func(f *facts) {
+		if err = f.down; err != nil {
+			return
+		}
+		for _, n := range names {
+			f.signed++
+			out = append(out, &api.SignedIdentity{Name: n, Token: api.Sensitive(fmt.Sprintf("%s-%d", n, f.signed))})
+		}
+	})
+	return out, err
 }
 
 func (w *world) manager(before map[string]string, ids ...*api.WorkloadIdentity) *Manager {
-	w.files = map[string]string{}
+	w.set(func(f *facts) { f.files = map[string]string{} })
 	return New(Config{
 		Sign: w.sign, Identities: ids, Control: w, Before: before,
 		Write: func(id *api.WorkloadIdentity, token api.Sensitive) error {
-			w.files[id.Name] = token.Reveal()
+			w.set(func(f *facts) { f.files[id.Name] = token.Reveal() })
 			return nil
 		},
-		Keep: func(out map[string]string) { w.kept = out },
+		Keep: func(out map[string]string) { w.set(func(f *facts) { f.kept = maps.Clone(out) }) },
 	})
 }
 
@@ -69,31 +92,31 @@ func TestRenewal(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Stop()
-		w.running, w.reachable = true, true
-		if env := m.Env(); w.files["a"] != "a-1" || w.files["b"] != "b-2" || env["NOMAD_TOKEN_a"] != "a-1" || env["NOMAD_TOKEN"] != "default-3" || w.files["default"] != "" {
-			t.Fatal(w.files, env)
+		w.set(func(f *facts) { f.running, f.reachable = true, true })
+		if env := m.Env(); w.look().files["a"] != "a-1" || w.look().files["b"] != "b-2" || env["NOMAD_TOKEN_a"] != "a-1" || env["NOMAD_TOKEN"] != "default-3" || w.look().files["default"] != "" {
+			t.Fatal(w.look().files, env)
 		}
 		time.Sleep(29 * time.Minute)
-		if w.signed != 3 {
+		if w.look().signed != 3 {
 			t.Fatal("renewed too early")
 		}
 		time.Sleep(8 * time.Minute) // half the time, and a tenth at the most
 		synctest.Wait()
-		if w.files["a"] != "a-4" || w.files["b"] != "b-2" || !slices.Equal(w.told, []string{"SIGHUP"}) || w.kept["a"] == "" {
-			t.Fatal(w.files, w.told, w.kept)
+		if w.look().files["a"] != "a-4" || w.look().files["b"] != "b-2" || !slices.Equal(w.look().told, []string{"SIGHUP"}) || w.look().kept["a"] == "" {
+			t.Fatal(w.look().files, w.look().told, w.look().kept)
 		}
 		// Servers that do not answer are asked again, and the task is told once.
-		w.down, w.told = api.Errorf(api.ErrUnavailable, "none"), nil
+		w.set(func(f *facts) { f.down, f.told = api.Errorf(api.ErrUnavailable, "none"), nil })
 		time.Sleep(40 * time.Minute)
 		synctest.Wait()
-		if !slices.Equal(w.told, []string{"note"}) {
-			t.Fatal(w.told)
+		if !slices.Equal(w.look().told, []string{"note"}) {
+			t.Fatal(w.look().told)
 		}
-		w.down = nil
+		w.set(func(f *facts) { f.down = nil })
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if w.files["a"] != "a-5" {
-			t.Fatal(w.files)
+		if w.look().files["a"] != "a-5" {
+			t.Fatal(w.look().files)
 		}
 	})
 }
@@ -105,18 +128,18 @@ func TestAStartGetsWhatIsGood(t *testing.T) {
 		if err := m.First(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w.running, w.reachable = true, true
+		w.set(func(f *facts) { f.running, f.reachable = true, true })
 		time.Sleep(10 * time.Minute)
-		if err := m.Again(t.Context()); err != nil || w.signed != 2 {
-			t.Fatal(err, w.signed)
+		if err := m.Again(t.Context()); err != nil || w.look().signed != 2 {
+			t.Fatal(err, w.look().signed)
 		}
 		time.Sleep(30 * time.Minute)
 		synctest.Wait()
-		if !slices.Equal(w.told, []string{"restart"}) || w.signed != 3 {
-			t.Fatal(w.told, w.signed)
+		if !slices.Equal(w.look().told, []string{"restart"}) || w.look().signed != 3 {
+			t.Fatal(w.look().told, w.look().signed)
 		}
-		if err := m.Again(t.Context()); err != nil || w.signed != 3 {
-			t.Fatal("the restart asks for what was just signed: ", err, w.signed)
+		if err := m.Again(t.Context()); err != nil || w.look().signed != 3 {
+			t.Fatal("the restart asks for what was just signed: ", err, w.look().signed)
 		}
 		m.Stop()
 	})
@@ -126,21 +149,21 @@ func TestAStartGetsWhatIsGood(t *testing.T) {
 // the earlier agent would have.
 func TestAnotherAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{running: true, reachable: true}
+		w := &world{facts: facts{running: true, reachable: true}}
 		before := map[string]string{"a": time.Now().Add(20 * time.Minute).Format(time.RFC3339Nano)}
 		m := w.manager(before, ttl("a", "restart", "", time.Hour), &api.WorkloadIdentity{Name: "default", Env: true})
-		if err := m.First(t.Context()); err != nil || w.signed != 0 {
-			t.Fatal(err, w.signed)
+		if err := m.First(t.Context()); err != nil || w.look().signed != 0 {
+			t.Fatal(err, w.look().signed)
 		}
 		time.Sleep(19 * time.Minute)
 		synctest.Wait()
-		if w.signed != 0 || len(w.told) != 0 {
+		if w.look().signed != 0 || len(w.look().told) != 0 {
 			t.Fatal("the task was disturbed")
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if w.signed != 1 || !slices.Equal(w.told, []string{"restart"}) {
-			t.Fatal(w.signed, w.told)
+		if w.look().signed != 1 || !slices.Equal(w.look().told, []string{"restart"}) {
+			t.Fatal(w.look().signed, w.look().told)
 		}
 		if err := m.Again(t.Context()); err != nil || m.Env()["NOMAD_TOKEN"] == "" {
 			t.Fatal(err, m.Env())
@@ -151,20 +174,20 @@ func TestAnotherAgent(t *testing.T) {
 
 func TestFirstWaitsForServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{down: api.Errorf(api.ErrNoLeader, "none")}
+		w := &world{facts: facts{down: api.Errorf(api.ErrNoLeader, "none")}}
 		m := w.manager(nil, ttl("a", "", "", 0))
 		go func() {
 			time.Sleep(time.Minute)
-			w.down = nil
+			w.set(func(f *facts) { f.down = nil })
 		}()
-		if err := m.First(t.Context()); err != nil || w.files["a"] != "a-1" {
-			t.Fatal(err, w.files)
+		if err := m.First(t.Context()); err != nil || w.look().files["a"] != "a-1" {
+			t.Fatal(err, w.look().files)
 		}
-		w.down = api.Errorf(api.ErrDenied, "not yours")
+		w.set(func(f *facts) { f.down = api.Errorf(api.ErrDenied, "not yours") })
 		if err := w.manager(nil, ttl("a", "", "", 0)).First(t.Context()); !errors.Is(err, api.ErrDenied) {
 			t.Fatal(err)
 		}
-		w.down = api.Errorf(api.ErrUnavailable, "none")
+		w.set(func(f *facts) { f.down = api.Errorf(api.ErrUnavailable, "none") })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		if err := w.manager(nil, ttl("a", "", "", 0)).First(ctx); !errors.Is(err, api.ErrUnavailable) {

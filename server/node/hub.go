@@ -164,13 +164,12 @@ func (s *stream) take(h *hub, nodeID string) *api.NodeSync {
 		return whole(v, nodeID)
 	}
 	changed, index := s.changed, s.index
-	if len(changed) > 0 {
-		s.changed = s.spare
-	}
-	s.mu.Unlock()
 	if len(changed) == 0 {
+		s.mu.Unlock()
 		return nil
 	}
+	s.changed = s.spare
+	s.mu.Unlock()
 	m := &api.NodeSync{Index: index}
 	for id, a := range changed {
 		if a == nil {
