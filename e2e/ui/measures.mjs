@@ -55,11 +55,12 @@ export async function firstLoad(browser, agent) {
   ];
 }
 
-/** Notes when a text of a cell is there, by the clock of the machine. */
+/** Notes when a text of a cell is there, by the clock of the machine; fails after half a minute. */
 const seen = (page, id, text) =>
   page.evaluate(
     ([short, wanted]) =>
-      new Promise((done) => {
+      new Promise((done, failed) => {
+        setTimeout(() => failed(new Error(`${short} is not shown as ${wanted}`)), 30_000);
         const look = () => [...document.querySelectorAll(".line")].some((r) => r.textContent.includes(short) && r.textContent.includes(wanted)) && (o.disconnect(), done(Date.now()));
         const o = new MutationObserver(look);
         o.observe(document.body, { childList: true, subtree: true, characterData: true });
@@ -190,6 +191,7 @@ export async function scroll(browser, agent) {
     for (let i = 0; i < 150; i++) await page.mouse.wheel(0, i % 50 === 49 ? 200_000 : 700);
   });
   await page.evaluate(() => document.getElementById("main").scrollTo(0, 0));
+  await page.waitForTimeout(500); // until the rows are those of the top
   // A change of one of them while all are on the page.
   const values = [];
   for (let i = 0; i < 20; i++) {
