@@ -153,6 +153,41 @@ describe("web UI", { skip: hasBrowser ? false : "no Chromium here: apt-get insta
     await page.getByRole("row", { name: /\bgo\b/ }).waitFor();
   });
 
+  visit("a terminal has the size of its window, errors are found, a port is opened", "", async (page) => {
+    await agent.job(shell("sized", `seq 1 500; echo 'something failed here'; seq 501 1000; ${idle}`, 'network {\n      port "http" {}\n    }'));
+    const [a] = await agent.running("sized", 1);
+    await page.goto(`${agent.url}/ui/allocations/${a.ID}?tab=logs`);
+    const log = page.getByRole("log", { name: /^t-/ });
+    await log.getByText("1000", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Errors", exact: true }).click();
+    await log.locator("mark", { hasText: "failed" }).waitFor();
+
+    await page.getByRole("link", { name: "Terminal" }).click();
+    await page.getByRole("button", { name: "Open" }).click();
+    await page.locator(".badge").getByText("open", { exact: true }).waitFor();
+    const columns = async (mark) => {
+      await page.locator(".xterm").click();
+      await page.keyboard.type(`echo ${mark}=$(stty size | cut -d' ' -f2)=\n`);
+      const shown = page.locator(".xterm-rows").getByText(new RegExp(`^${mark}=\\d+=`));
+      await shown.waitFor();
+      return Number(/=(\d+)=/.exec(await shown.textContent())[1]);
+    };
+    const wide = await columns("wide");
+    await page.setViewportSize({ width: 700, height: 800 });
+    await until("the terminal is narrower", async () => (await columns(`n${Date.now()}`)) < wide);
+    await page.setViewportSize({ width: 1440, height: 900 });
+
+    await page.goto(`${agent.url}/ui/allocations/${a.ID}`);
+    const { AllocatedResources } = await agent.get(`/v1/allocation/${a.ID}`);
+    const [port] = AllocatedResources.Shared.Ports;
+    await page.locator(`a[href="http://${port.HostIP}:${port.Value}"], a[href="http://${port.HostIP}:${port.Value}/"]`).first().waitFor();
+
+    await page.goto(`${agent.url}/ui/settings`);
+    await page.locator("select").filter({ hasText: "global" }).selectOption("global");
+    await page.getByRole("link", { name: "Jobs" }).first().click();
+    await page.getByRole("row", { name: /sized/ }).waitFor();
+  });
+
   visit("canaries are promoted", "", async (page) => {
     const update = 'count = 2\n    update {\n      canary = 1\n      min_healthy_time = "100ms"\n    }';
     await agent.job(shell("steps", idle, update));

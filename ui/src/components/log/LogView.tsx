@@ -51,18 +51,31 @@ export function LogView({ sources, find, onFind, children, name }: LogViewProps)
 
   const jump = (by: number): void => {
     if (matches.length === 0) return;
-    const next = (at + by + matches.length) % matches.length;
+    const next = ((at < 0 && by < 0 ? 0 : at) + by + matches.length) % matches.length;
     setAt(next);
     setFollowing(false);
     virtual.scrollToIndex(only ? next : (matches[next] ?? 0), { align: "center" });
   };
+  // Who looks for errors is led to the last one, once it is found.
+  const hunting = useRef(false);
+  const hunt = (): void => {
+    hunting.current = true;
+    setAt(-1);
+    onFind(errors);
+  };
+  useEffect(() => {
+    if (!hunting.current || find !== errors || matches.length === 0) return;
+    hunting.current = false;
+    setFollowing(false);
+    setTimeout(() => jump(-1), 50); // when what followed the end has come to rest
+  });
   const search = useRef<HTMLInputElement>(null);
   useHotkeys([
     { keys: "f", text: "Follow the log", act: () => setFollowing((f) => !f) },
     { keys: "w", text: "Wrap lines", act: () => setWrap((w) => !w) },
     { keys: "n", text: "Next match", act: () => jump(1) },
     { keys: "N", text: "Match before", act: () => jump(-1) },
-    { keys: "e", text: "Look for errors", act: () => onFind(errors) },
+    { keys: "e", text: "The last error, and those before", act: () => (find === errors ? jump(-1) : hunt()) },
   ]);
   const wheel = (e: React.WheelEvent): void => {
     if (e.deltaY < 0) setFollowing(false);
@@ -88,7 +101,7 @@ export function LogView({ sources, find, onFind, children, name }: LogViewProps)
           {pattern && <span className="num faint log-count">{matches.length === 0 ? "none" : `${at < 0 ? "" : `${count(at + 1)} of `}${count(matches.length)}`}</span>}
         </div>
         <button type="button" className="button small" aria-pressed={only} disabled={!pattern} onClick={() => setOnly(!only)}>Only matches</button>
-        <button type="button" className="button small" aria-pressed={find === errors} onClick={() => onFind(find === errors ? "" : errors)}>Errors</button>
+        <button type="button" className="button small" aria-pressed={find === errors} onClick={() => (find === errors ? onFind("") : hunt())}>Errors</button>
         <span className="grow" />
         <button type="button" className="button small" aria-pressed={following} onClick={() => setFollowing(!following)}>Follow</button>
         <IconButton icon="wrap" label="Wrap lines (w)" pressed={wrap} onClick={() => setWrap(!wrap)} />
