@@ -223,6 +223,29 @@ func TestLeftoversAreRemoved(t *testing.T) {
 	}
 }
 
+// TestOneProcessDoesNotShareItsLock: the second of one process waits, and who was
+// slower than its lease takes the lock from nobody.
+func TestOneProcessDoesNotShareItsLock(t *testing.T) {
+	server := fake.Start(&fake.Store{Bucket: "backups", Region: "eu-north-1", ID: "AKID", Secret: "SENTINEL"})
+	defer server.Close()
+	slow, other := objects(t, server.URL, "slow"), objects(t, server.URL, "other")
+	release, err := slow.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := slow.Lock(t.Context()); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second writer of the process: %v", err)
+	}
+	other.now = func() time.Time { return time.Now().Add(lease + time.Minute) }
+	if _, err := other.Lock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if _, err := slow.Lock(t.Context()); !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "other") {
+		t.Errorf("the lock of the other was let go: %v", err)
+	}
+}
+
 // TestLease: a writer that died lets others in when its time is over.
 func TestLease(t *testing.T) {
 	s := &fake.Store{Bucket: "backups", Region: "eu-north-1", ID: "AKID", Secret: "SENTINEL"}
@@ -240,7 +263,7 @@ func TestLease(t *testing.T) {
 		t.Errorf("a lock whose time is over: %v", err)
 	}
 	s.Set("prod/serai/serai-snapshot.lock", []byte("nonsense"))
-	if _, err := dead.Lock(context.Background()); err != nil {
+	if _, err := objects(t, server.URL, "dead").Lock(context.Background()); err != nil {
 		t.Errorf("a lock that cannot be read: %v", err)
 	}
 }

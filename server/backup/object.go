@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/seraihq/serai/internal/bucket"
@@ -21,6 +22,7 @@ type Objects struct {
 	prefix string // "" or with a slash at its end
 	holder string
 	now    func() time.Time
+	locked atomic.Bool // by this process: the store cannot tell one holder from itself
 }
 
 // NewObjects takes a bucket, a prefix and the name under which this process
@@ -48,42 +50,59 @@ type claim struct {
 func (o *Objects) lockKey() string { return o.prefix + "serai-snapshot.lock" }
 
 // Lock writes an object on the condition that it is not there, or that it is
-// still the one whose time was over. Stores that do not know conditions are
-// found out by reading it again: there the lock is best effort.
+// still the one whose time was over, or that an earlier process of this name
+// left. Stores that do not know conditions are found out by reading it again:
+// there the lock is best effort.
 func (o *Objects) Lock(ctx context.Context) (func(), error) {
+	if !o.locked.CompareAndSwap(false, true) {
+		return nil, fmt.Errorf("lock %s: %w (%s, here)", o, ErrBusy, o.holder)
+	}
+	mine, err := o.claim(ctx)
+	if err != nil {
+		o.locked.Store(false)
+		return nil, fmt.Errorf("lock %s: %w", o, err)
+	}
+	return func() {
+		defer o.locked.Store(false)
+		// Also when the work was given up: the next one need not wait for the lease.
+		done, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		// One that took longer than its lease leaves the lock to who has it now.
+		if body, _, err := o.bucket.GetBytes(done, o.lockKey()); err == nil && string(body) == mine {
+			_ = o.bucket.Delete(done, o.lockKey())
+		}
+	}, nil
+}
+
+// claim writes the object of the lock, and gives what it holds.
+func (o *Objects) claim(ctx context.Context) (string, error) {
 	body, tag, err := o.bucket.GetBytes(ctx, o.lockKey())
 	cond := bucket.Condition{Tag: tag}
 	switch {
 	case errors.Is(err, bucket.ErrNotFound):
 		cond = bucket.Condition{Absent: true}
 	case err != nil:
-		return nil, fmt.Errorf("lock %s: %w", o, err)
+		return "", err
 	default:
 		var c claim
 		// What cannot be read is nobody's claim.
 		if json.Unmarshal(body, &c) == nil && c.Holder != o.holder && o.now().Before(c.Until) {
-			return nil, fmt.Errorf("lock %s: %w (%s, until %s)", o, ErrBusy, c.Holder, c.Until.Format(time.RFC3339))
+			return "", fmt.Errorf("%w (%s, until %s)", ErrBusy, c.Holder, c.Until.Format(time.RFC3339))
 		}
 	}
 	mine, err := json.Marshal(claim{o.holder, o.now().Add(lease).UTC()})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if _, err := o.bucket.PutBytes(ctx, o.lockKey(), mine, cond); err != nil {
-		if errors.Is(err, bucket.ErrCondition) {
-			err = ErrBusy
-		}
-		return nil, fmt.Errorf("lock %s: %w", o, err)
+	if _, err := o.bucket.PutBytes(ctx, o.lockKey(), mine, cond); errors.Is(err, bucket.ErrCondition) {
+		return "", ErrBusy
+	} else if err != nil {
+		return "", err
 	}
 	if body, _, err = o.bucket.GetBytes(ctx, o.lockKey()); err != nil || string(body) != string(mine) {
-		return nil, fmt.Errorf("lock %s: %w", o, errors.Join(ErrBusy, err))
+		return "", errors.Join(ErrBusy, err)
 	}
-	return func() {
-		// Also when the work was given up: the next one need not wait for the lease.
-		done, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		_ = o.bucket.Delete(done, o.lockKey())
-	}, nil
+	return string(mine), nil
 }
 
 // Names lists what is below the prefix.
