@@ -6,24 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { Agent, until } from "./agent.mjs";
 import { hasBrowser, launch, openPage } from "./browser.mjs";
 import { leader, startServers } from "./servers.mjs";
-
-const shell = (name, script = "while true; do sleep 1; done", more = "") => `
-job ${JSON.stringify(name)} {
-  group "g" {
-    ${more}
-    task "t" {
-      driver = "raw_exec"
-      config {
-        command = "/bin/sh"
-        args    = ["-c", ${JSON.stringify(script)}]
-      }
-      resources {
-        cpu    = 20
-        memory = 16
-      }
-    }
-  }
-}`;
+import { shell } from "./shell.mjs";
 
 /** A proxy in front of an agent that waits before it asks: as long as delay says of an address. */
 async function slow(agent, delay) {

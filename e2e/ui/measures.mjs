@@ -2,12 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { until } from "./agent.mjs";
 import { openPage } from "./browser.mjs";
+import { shell } from "./shell.mjs";
 
-const loop = (name, script, count = 1, type = "service") => `
-job "${name}" {
-  type = "${type}"
-  group "g" {
-    count = ${count}
+/** A script that ends for good when it ends. */
+const once = (name, script, count = 1, type = "service") =>
+  shell(
+    name,
+    script,
+    `count = ${count}
     restart {
       attempts = 0
       mode     = "fail"
@@ -15,20 +17,9 @@ job "${name}" {
     reschedule {
       attempts  = 0
       unlimited = false
-    }
-    task "t" {
-      driver = "raw_exec"
-      config {
-        command = "/bin/sh"
-        args    = ["-c", ${JSON.stringify(script)}]
-      }
-      resources {
-        cpu    = 20
-        memory = 16
-      }
-    }
-  }
-}`;
+    }`,
+    type,
+  );
 
 /** The first load of the overview with an empty cache, until it says how the cluster is. */
 export async function firstLoad(browser, agent) {
@@ -72,7 +63,7 @@ const seen = (page, id, text) =>
 /** An allocation that changes its state: from the server's time of the change to the text on the page. */
 export async function changes(browser, agent) {
   const n = 24;
-  await agent.job(loop("changing", "while [ ! -e $NOMAD_ALLOC_DIR/end ]; do sleep 0.05; done", n, "batch"));
+  await agent.job(once("changing", "while [ ! -e $NOMAD_ALLOC_DIR/end ]; do sleep 0.05; done", n, "batch"));
   const list = await agent.running("changing", n);
   const { page, context, live } = await openPage(browser, agent, "allocations?q=changing");
   await live();
@@ -114,7 +105,7 @@ export async function logs(browser, agent) {
       [ $n -gt $i ] && seq $((i+1)) $n | sed "s|^|$t GET /basket/item of a line that is as long as lines are |"
       i=$n; sleep 0.1
     done`;
-  await agent.job(loop("talkative", script));
+  await agent.job(once("talkative", script));
   const [a] = await agent.running("talkative", 1);
   const before = await processes(browser);
   const { page, context } = await openPage(browser, agent, `allocations/${a.ID}?tab=logs`);

@@ -6,30 +6,10 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { Agent, until } from "./agent.mjs";
 import { hasBrowser, launch, openPage } from "./browser.mjs";
+import { idle, shell } from "./shell.mjs";
 
 const require = createRequire(new URL("../../ui/package.json", import.meta.url));
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-const shell = (name, script, more = "") => `
-job "${name}" {
-  type = "service"
-  group "g" {
-    ${more}
-    task "t" {
-      driver = "raw_exec"
-      config {
-        command = "/bin/sh"
-        args    = ["-c", ${JSON.stringify(script)}]
-      }
-      resources {
-        cpu    = 20
-        memory = 16
-      }
-    }
-  }
-}`;
-
-const idle = "while true; do sleep 1; done";
 
 /** Replaces the text of the editor as a user would. */
 async function write(page, text) {
