@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/seraihq/serai/internal/pause"
 	"github.com/seraihq/serai/internal/telemetry"
 )
 
@@ -17,7 +18,7 @@ const (
 // usageLoop tells what allocations use, by task, where the configuration asks
 // for it (telemetry { publish_allocation_metrics }).
 func (c *Client) usageLoop(ctx context.Context) {
-	for (c.cfg.Publish.Allocations || c.cfg.Publish.Node) && pause(ctx, max(c.cfg.Publish.Every, leastUsageEvery)) {
+	for (c.cfg.Publish.Allocations || c.cfg.Publish.Node) && pause.For(ctx, max(c.cfg.Publish.Every, leastUsageEvery)) {
 		if c.cfg.Publish.Allocations {
 			c.setUsage(ctx)
 		}

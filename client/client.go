@@ -235,15 +235,3 @@ func poke(ch chan struct{}) {
 	default:
 	}
 }
-
-// pause waits, or ends with ctx; it says whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seraihq/serai/client/store"
+	"github.com/seraihq/serai/internal/pause"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 // others run on; what stays is decided when the servers are reached again.
 func (c *Client) aloneLoop(ctx context.Context) {
 	var kept time.Time
-	for pause(ctx, aloneEvery) {
+	for pause.For(ctx, aloneEvery) {
 		limit := c.shortestAlone()
 		if limit == 0 {
 			continue

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // keepTimes is how old an earlier look at the CPUs may be to compare with.
@@ -41,7 +42,7 @@ func (t *cpuTimes) measure(ctx context.Context) ([]*api.HostCPUStats, error) {
 		if last, err = readCPUTimes(); err != nil {
 			return nil, err
 		}
-		if !pause(ctx, measureEvery) {
+		if !pause.For(ctx, measureEvery) {
 			return nil, ctx.Err()
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pause"
 	"github.com/seraihq/serai/internal/telemetry"
 )
 
@@ -12,7 +13,7 @@ import (
 const metricsEvery = 5 * time.Second
 
 func (c *Client) metricsLoop(ctx context.Context) {
-	for c.setMetrics(); pause(ctx, metricsEvery); c.setMetrics() {
+	for c.setMetrics(); pause.For(ctx, metricsEvery); c.setMetrics() {
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seraihq/serai/internal/pause"
 )
 
 const (
@@ -28,7 +30,7 @@ func (c *Client) reapLoop(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	for c.reap(); pause(ctx, reapEvery); c.reap() {
+	for c.reap(); pause.For(ctx, reapEvery); c.reap() {
 		c.shareCores() // one that began at the very moment of a change
 	}
 }

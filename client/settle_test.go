@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // News of drivers come together: once they are quiet, or after a while in any case.
@@ -32,7 +34,7 @@ func TestSettle(t *testing.T) {
 				}
 				go func() {
 					for range c.n - 1 {
-						if !pause(ctx, c.every) {
+						if !pause.For(ctx, c.every) {
 							return
 						}
 						close(<-news)

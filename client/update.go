@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // gather is how long an update that is not urgent waits for others.
@@ -97,7 +98,7 @@ func (u *updater) loop(ctx context.Context) {
 		if errors.Is(err, api.ErrNotFound) {
 			poke(u.client.register)
 		}
-		if !pause(ctx, wait) {
+		if !pause.For(ctx, wait) {
 			return
 		}
 		poke(u.wake)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pause"
 )
 
 const (
@@ -132,7 +133,7 @@ func (m *Manager) insist(ctx context.Context, items []*item) error {
 		if err == nil || !transient(err) {
 			return err
 		}
-		if !pause(ctx, wait) {
+		if !pause.For(ctx, wait) {
 			return fmt.Errorf("no server has signed the identities in time: %w", err)
 		}
 	}
@@ -193,16 +194,4 @@ func Variable(name string) string {
 		return "NOMAD_TOKEN"
 	}
 	return "NOMAD_TOKEN_" + name
-}
-
-// pause waits; false when ctx has ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

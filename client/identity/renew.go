@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // reachEvery is how often a task is looked for that is to be told something and
@@ -30,7 +32,7 @@ func (m *Manager) follow(ctx context.Context) {
 	wait, noted := firstRetry, false
 	for {
 		next, due := m.due()
-		if !pause(ctx, time.Until(next)) {
+		if !pause.For(ctx, time.Until(next)) {
 			return
 		}
 		if len(due) == 0 {
@@ -45,7 +47,7 @@ func (m *Manager) follow(ctx context.Context) {
 				m.cfg.Control.Note(fmt.Sprintf("The identities could not be renewed, trying again: %v", err))
 				noted = true
 			}
-			if wait = min(2*wait, lastRetry); !pause(ctx, wait) {
+			if wait = min(2*wait, lastRetry); !pause.For(ctx, wait) {
 				return
 			}
 			continue
@@ -83,7 +85,7 @@ func (m *Manager) tell(ctx context.Context, items []*item) bool {
 		return true
 	}
 	for !m.cfg.Control.Reachable() {
-		if !pause(ctx, reachEvery) {
+		if !pause.For(ctx, reachEvery) {
 			return false
 		}
 	}

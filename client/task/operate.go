@@ -11,6 +11,7 @@ import (
 	"github.com/seraihq/serai/client/steps"
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/internal/failpoint"
+	"github.com/seraihq/serai/internal/pause"
 )
 
 const (
@@ -120,7 +121,7 @@ func (r *Runner) watch(id string) func(context.Context) *Event {
 			} else if time.Since(lost) > recoverFor {
 				return &Event{Kind: Exited, Exit: drivers.ExitResult{ExitCode: -1, Err: err}}
 			}
-			pause(ctx, driverPause)
+			pause.For(ctx, driverPause)
 			d, err = r.cfg.Drivers.Find(ctx, r.cfg.Task.Driver)
 			if err == nil {
 				if handle := r.handle.Load(); handle != nil {
@@ -150,7 +151,7 @@ func (r *Runner) recover() {
 			if err == nil || !errors.Is(err, drivers.ErrUnavailable) || time.Now().After(deadline) {
 				return outcome(Recovered, err)
 			}
-			pause(ctx, driverPause)
+			pause.For(ctx, driverPause)
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -162,7 +163,7 @@ func (r *Runner) stop(id string, a Action) func(context.Context) *Event {
 	return func(ctx context.Context) *Event {
 		ctx, cancel := context.WithTimeout(ctx, a.Timeout+stopGrace)
 		defer cancel()
-		for deadline := time.Now().Add(recoverFor); ; pause(ctx, driverPause) {
+		for deadline := time.Now().Add(recoverFor); ; pause.For(ctx, driverPause) {
 			d, err := r.cfg.Drivers.Find(ctx, r.cfg.Task.Driver)
 			if err == nil {
 				failpoint.Kill("task:stopping")
@@ -205,7 +206,7 @@ func (r *Runner) free(ctx context.Context, id string) {
 			r.cfg.Logger.Warn("the driver could not free what an ended task held", "task_id", id, "err", err)
 			return
 		}
-		pause(ctx, driverPause)
+		pause.For(ctx, driverPause)
 	}
 }
 
@@ -224,13 +225,4 @@ func (r *Runner) tearDown() {
 // newID names the next start.
 func (r *Runner) newID() string {
 	return steps.TaskID(r.alloc.ID, r.task.Name, uuid.NewString()[:8])
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/files"
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // Control is how templates reach their task. None of it waits for the task,
@@ -125,7 +126,7 @@ func (m *Manager) insist(ctx context.Context, it *item, wait bool) (changed bool
 		if !told {
 			m.cfg.Control.Note(fmt.Sprintf("Template %q waits for the file %q", it.DestPath, it.missing))
 		}
-		if !pause(ctx, m.cfg.Service.every) {
+		if !pause.For(ctx, m.cfg.Service.every) {
 			return false, fmt.Errorf("file %q did not come: %w", it.missing, ctx.Err())
 		}
 	}
@@ -204,7 +205,7 @@ func (m *Manager) start() {
 	m.cancel, m.done = cancel, done
 	go func() {
 		defer close(done)
-		for m.busy() && pause(ctx, m.rest()) {
+		for m.busy() && pause.For(ctx, m.rest()) {
 			m.follow(ctx)
 			m.act(ctx)
 		}
@@ -299,16 +300,4 @@ func (m *Manager) tell(it *item, err error) {
 	}
 	it.told = err.Error()
 	m.cfg.Control.Note(fmt.Sprintf("Template %q could not be rendered again, and stays as it was: %v", it.DestPath, err))
-}
-
-// pause waits; false when ctx has ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

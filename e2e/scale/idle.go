@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // idle measures what the servers use while nothing happens but that the clients
@@ -11,7 +13,7 @@ import (
 func (c *clusterRun) idle(ctx context.Context) error {
 	const settle = 45 * time.Second // collections, and the log's last snapshot
 	c.report.say("%d idle clients: %s to settle, then %s", c.o.Nodes, settle, c.o.Rest)
-	if !pause(ctx, settle) {
+	if !pause.For(ctx, settle) {
 		return ctx.Err()
 	}
 	leader, err := c.t.leader(ctx)
@@ -24,7 +26,7 @@ func (c *clusterRun) idle(ctx context.Context) error {
 	for _, m := range c.t.members {
 		before = append(before, usageOf(m.pid()))
 	}
-	if !pause(ctx, c.o.Rest) {
+	if !pause.For(ctx, c.o.Rest) {
 		return ctx.Err()
 	}
 	took := time.Since(began).Seconds()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // kills kills the leader again and again, each time with a write sent through
@@ -76,7 +77,7 @@ func (c *clusterRun) killOnce(ctx context.Context, i int) (time.Duration, int, e
 	if err := c.t.healthy(ctx); err != nil {
 		return 0, 0, err
 	}
-	pause(ctx, 2*time.Second)
+	pause.For(ctx, 2*time.Second)
 	return d, refused, ctx.Err()
 }
 

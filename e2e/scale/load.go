@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // wantedRate is how many placements a second three servers must commit.
@@ -41,7 +43,7 @@ func (c *clusterRun) load(ctx context.Context) error {
 		return err
 	}
 	defer reads.stop()
-	pause(ctx, 5*time.Second) // connections
+	pause.For(ctx, 5*time.Second) // connections
 	quiet, err := reads.take()
 	if err != nil {
 		return err
@@ -128,7 +130,7 @@ func (c *clusterRun) submit(ctx context.Context, list []wanted, rate float64) er
 	began, sent := time.Now(), 0
 	var g errgroup.Group
 	for i := range list {
-		if !pause(ctx, time.Until(began.Add(time.Duration(float64(sent)/rate*float64(time.Second))))) {
+		if !pause.For(ctx, time.Until(began.Add(time.Duration(float64(sent)/rate*float64(time.Second))))) {
 			break
 		}
 		g.Go(func() error { return c.f.submit(ctx, c.t, &c.f.shape, list[i:i+1]) })

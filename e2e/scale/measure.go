@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // The server has until mostSettle to give memory back, and is looked at as soon
@@ -18,7 +20,7 @@ const (
 func (s *server) settled(ctx context.Context) {
 	end := time.Now().Add(mostSettle)
 	least, since := usageOf(s.PID()).rss, time.Now()
-	for time.Now().Before(end) && time.Since(since) < leastSettle && pause(ctx, time.Second) {
+	for time.Now().Before(end) && time.Since(since) < leastSettle && pause.For(ctx, time.Second) {
 		if rss := usageOf(s.PID()).rss; rss < least*0.99 {
 			least, since = rss, time.Now()
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pause"
 	"github.com/seraihq/serai/internal/rpc"
 )
 
@@ -59,7 +60,7 @@ type held struct {
 func (n *node) open(ctx, run context.Context) error {
 	resp, err := n.server.Register(ctx, &api.NodeRegisterRequest{Node: n.def})
 	for failed := time.Duration(0); err != nil; {
-		if failed = backOff(failed); !pause(ctx, failed) {
+		if failed = backOff(failed); !pause.For(ctx, failed) {
 			return err
 		}
 		resp, err = n.server.Register(ctx, &api.NodeRegisterRequest{Node: n.def})
@@ -81,7 +82,7 @@ func (n *node) beat(ctx context.Context, ttl time.Duration) {
 	n.ttl.Store(int64(ttl))
 	wait := func() time.Duration { return ttl/3 + rand.N(ttl/6+1) }
 	failed := time.Duration(0)
-	for next := wait(); pause(ctx, next); next = wait() {
+	for next := wait(); pause.For(ctx, next); next = wait() {
 		n.mu.Lock()
 		down := n.down
 		n.mu.Unlock()
@@ -95,7 +96,7 @@ func (n *node) beat(ctx context.Context, ttl time.Duration) {
 				n.ttl.Store(int64(ttl))
 				break
 			}
-			if failed = backOff(failed); !pause(ctx, failed) {
+			if failed = backOff(failed); !pause.For(ctx, failed) {
 				return
 			}
 		}
@@ -116,7 +117,7 @@ func (n *node) blink(ctx context.Context) {
 		return
 	}
 	_, _ = n.status(ctx, api.NodeStatusDown)
-	pause(ctx, time.Second)
+	pause.For(ctx, time.Second)
 	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	_, _ = n.status(back, api.NodeStatusReady)
@@ -142,7 +143,7 @@ func (n *node) follow(ctx context.Context) {
 				wait = rand.N(min(time.Duration(n.ttl.Load())/50, lastRetry) + 1)
 			}
 			failed = backOff(failed)
-			pause(ctx, failed+wait)
+			pause.For(ctx, failed+wait)
 		}
 	}
 }
@@ -250,7 +251,7 @@ func (n *node) report(ctx context.Context) {
 		}
 		n.mu.Unlock()
 		if err != nil {
-			pause(ctx, retryAfter)
+			pause.For(ctx, retryAfter)
 			poke(n.wake)
 			continue
 		}
@@ -294,17 +295,5 @@ func poke(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:
 	default:
-	}
-}
-
-// pause waits; it says whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

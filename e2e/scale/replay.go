@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/seraihq/serai/internal/pause"
 )
 
 const (
@@ -145,7 +147,7 @@ func (r *replayer) run(ctx context.Context, events []*event) error {
 		return err
 	}
 	<-cpu
-	if pause(ctx, keepOver+2*sweepEach) { // what is over is freed
+	if pause.For(ctx, keepOver+2*sweepEach) { // what is over is freed
 		r.s.settled(ctx)
 		r.sample(ctx)
 	}
@@ -285,7 +287,7 @@ func (r *replayer) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	const each = 100 * time.Millisecond
 	var last, next int64
 	since := time.Now()
-	for pause(ctx, each) {
+	for pause.For(ctx, each) {
 		n := r.done.Load()
 		if n != last {
 			last, since = n, time.Now()

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // told is how many of the jobs that are not placed a stall describes.
@@ -24,7 +26,7 @@ func (f *fleet) guard(ctx context.Context, s *server, list []wanted) (context.Co
 	ctx, stop := context.WithCancelCause(ctx)
 	go func() {
 		last, since := f.moved.Load(), time.Now()
-		for pause(ctx, time.Second) {
+		for pause.For(ctx, time.Second) {
 			if n := f.moved.Load(); n != last {
 				last, since = n, time.Now()
 			} else if time.Since(since) > stuckAfter {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/seraihq/serai/internal/pause"
 )
 
 const (
@@ -83,7 +85,7 @@ func (c *clusterRun) wakeOnce(ctx context.Context, client *http.Client, query st
 		})
 	}
 	// Until all of them wait; the first round makes the connections.
-	pause(ctx, 2*time.Second)
+	pause.For(ctx, 2*time.Second)
 	for i := range answered {
 		if problems[i] != nil {
 			return nil, problems[i]

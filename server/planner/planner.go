@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pause"
 	"github.com/seraihq/serai/scheduler/fleet"
 	"github.com/seraihq/serai/server/fsm"
 	"github.com/seraihq/serai/server/state"
@@ -164,15 +165,6 @@ func (p *Planner) change(c *state.Change) (ours bool) {
 // leadership is handed over it refuses at once, thousands of times a second.
 const restAfter = 50 * time.Millisecond
 
-func rest(ctx context.Context) {
-	t := time.NewTimer(restAfter)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
-}
-
 // submit puts a batch into the log and does not wait.
 func (p *Planner) submit(ctx context.Context, b *batch) {
 	p.inFlight = b
@@ -183,7 +175,7 @@ func (p *Planner) submit(ctx context.Context, b *batch) {
 		measure("plan.submit", start)
 		applied, _ := result.(*fsm.PlanApplied)
 		if err != nil {
-			rest(ctx)
+			pause.For(ctx, restAfter)
 		}
 		b.done <- outcome{applied, err}
 		close(b.done)

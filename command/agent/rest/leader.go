@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/internal/pause"
 	"github.com/seraihq/serai/internal/tlsx"
 )
 
@@ -111,7 +111,7 @@ func (t leaderTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err == nil || !repeatable(r, err) || time.Now().After(deadline) {
 			return resp, err
 		}
-		if !pause(r.Context(), leaderRetry) {
+		if !pause.For(r.Context(), leaderRetry) {
 			return nil, r.Context().Err()
 		}
 	}
@@ -161,7 +161,7 @@ func (a *API) lasting(w http.ResponseWriter, r *http.Request, match api.Match) e
 		if deadline.IsZero() {
 			deadline = time.Now().Add(leaderPatience)
 		}
-		if time.Now().After(deadline) || !pause(r.Context(), leaderRetry) {
+		if time.Now().After(deadline) || !pause.For(r.Context(), leaderRetry) {
 			return err
 		}
 		clear(w.Header())
@@ -176,15 +176,4 @@ func (a *API) deposed(r *http.Request, err error) bool {
 		return false
 	}
 	return errors.Is(err, api.ErrNoLeader) || errors.Is(err, api.ErrUnavailable) && !a.Agent.Leads() && harmless(r)
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
