@@ -1,7 +1,9 @@
 package rank
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/seraihq/serai/scheduler/feasible"
 	"github.com/seraihq/serai/scheduler/fit"
@@ -98,7 +100,15 @@ func (f *fragment) score(row int32, plain float64) float64 {
 	if len(f.asks) == 0 {
 		return besideDevices * (packed(f.after(row, nil)-f.now(row))*(1-plainPart) + plain*plainPart)
 	}
-	chosen, ok := fleet.ChooseDevices(f.fleet.Devices(row), f.asks, f.prefer(row))
+	groups := f.fleet.Devices(row)
+	if len(groups) == 1 && len(f.asks) == 1 && f.asks[0].Each < fit.WholeDevice { // the most frequent
+		if !fleet.DevicesSuffice(groups, f.asks) {
+			return 0
+		}
+		_, more := f.share(row, 0, groups[0].Free, f.asks[0].Each)
+		return packed(more)*(1-plainPart) + plain*plainPart
+	}
+	chosen, ok := fleet.ChooseDevices(groups, f.asks, f.prefer(row))
 	if !ok {
 		return 0
 	}
@@ -110,30 +120,62 @@ func packed(more float64) float64 { return 1 / (1 + math.Exp(more)) }
 // prefer chooses the instance for a share by what is fragmented then; of those
 // that leave the same, the first.
 func (f *fragment) prefer(row int32) fleet.Prefer {
-	f.sync() // the shape may be kept from another evaluation, with a fragment of its own
+	f.sync() // for what is scored after the choice
 	return func(group int, free []int16, each int) int {
-		best, least := -1, 0.0
-		cpu, memory := f.fleet.Free(row)
-		cpu, memory = cpu-f.cpu(row), memory-f.memory
-		g := &f.fleet.Devices(row)[group]
-	next:
-		for i, n := range free {
-			if int(n) < each {
-				continue
-			}
-			for _, before := range free[:i] {
-				if before == n {
-					continue next
-				}
-			}
-			free[i] -= int16(each)
-			if x := f.group(g, free, cpu, memory); best < 0 || x < least {
-				best, least = i, x
-			}
-			free[i] += int16(each)
-		}
+		best, _ := f.share(row, group, free, each)
 		return best
 	}
+}
+
+// share gives the instance of a group for a share, and how much more of the group
+// is fragmented with it than without, in devices: -1, 0 when no instance has enough.
+// All instances are compared in one pass over the kinds, which are many: what one
+// instance changes of a kind is worked out from it alone.
+func (f *fragment) share(row int32, group int, free []int16, each int) (best int, more float64) {
+	f.sync() // the shape may be kept from another evaluation, with a fragment of its own
+	var buffer [16]candidateShare
+	shares := buffer[:0]
+	total := 0
+	for i, n := range free {
+		total += int(n)
+		if int(n) >= each && !slices.ContainsFunc(shares, func(c candidateShare) bool { return c.free == n }) {
+			shares = append(shares, candidateShare{instance: i, free: n})
+		}
+	}
+	if len(shares) == 0 {
+		return -1, 0
+	}
+	cpu, memory := f.fleet.Free(row)
+	cpuThen, memoryThen := cpu-f.cpu(row), memory-f.memory
+	g, now := &f.fleet.Devices(row)[group], 0.0
+	for i := range f.kinds {
+		k := &f.kinds[i]
+		if cpu < k.cpu || memory < k.memory || !k.suits(g) {
+			now += k.weight * float64(total)
+			for c := range shares {
+				shares[c].lost += k.weight * float64(total-each)
+			}
+			continue
+		}
+		t := k.tally(free)
+		now += k.weight * k.idle(t, total, cpu, memory)
+		for c := range shares {
+			s, then := &shares[c], t
+			then.add(int(s.free), k.ask.Each, -1)
+			then.add(int(s.free)-each, k.ask.Each, +1)
+			s.lost += k.weight * k.idle(then, total-each, cpuThen, memoryThen)
+		}
+	}
+	least := slices.MinFunc(shares, func(a, b candidateShare) int { return cmp.Compare(a.lost, b.lost) })
+	return least.instance, (least.lost - now) / fit.WholeDevice
+}
+
+// candidateShare is an instance that could give a share, and what would be lost
+// then.
+type candidateShare struct {
+	instance int
+	free     int16
+	lost     float64
 }
 
 // now gives how much of a row's devices is fragmented, in devices.
@@ -179,43 +221,63 @@ func (f *fragment) group(g *fleet.DeviceGroup, free []int16, cpu, memory int64) 
 	sum := 0.0
 	for i := range f.kinds {
 		k := &f.kinds[i]
-		sum += k.weight * k.lost(g, free, total, cpu, memory)
+		if cpu < k.cpu || memory < k.memory || !k.suits(g) {
+			sum += k.weight * float64(total)
+			continue
+		}
+		sum += k.weight * k.idle(k.tally(free), total, cpu, memory)
 	}
 	return sum / fit.WholeDevice
 }
 
-// lost gives how many thousandths of devices a kind cannot use.
-func (k *kindOf) lost(g *fleet.DeviceGroup, free []int16, total int, cpu, memory int64) float64 {
-	if cpu < k.cpu || memory < k.memory {
-		return float64(total)
-	}
-	if _, ok := k.ask.Match.Suits(g); !ok {
-		return float64(total)
-	}
-	each, count, fits, small := k.ask.Each, 0, 0, 0
+func (k *kindOf) suits(g *fleet.DeviceGroup) bool {
+	_, ok := k.ask.Match.Suits(g)
+	return ok
+}
+
+// tally is what the instances of a group are to a kind: how many have enough for
+// one of it, how many of it fit into them, and the thousandths of those that have
+// too little.
+type tally struct{ count, fits, small int }
+
+func (k *kindOf) tally(free []int16) tally {
+	var t tally
+	each := k.ask.Each
 	for _, n := range free {
-		switch {
-		case int(n) < each:
-			small += int(n)
-		case int(n) < 2*each: // the most frequent, without a division
-			count, fits = count+1, fits+1
-		default:
-			count, fits = count+1, fits+int(n)/each
-		}
+		t.add(int(n), each, 1)
 	}
-	if count < k.ask.Count {
+	return t
+}
+
+// add counts an instance of which n thousandths are free; by is -1 to take it back.
+func (t *tally) add(n, each, by int) {
+	switch {
+	case n < each:
+		t.small += by * n
+	case n < 2*each: // the most frequent, without a division
+		t.count, t.fits = t.count+by, t.fits+by
+	default:
+		t.count, t.fits = t.count+by, t.fits+by*(n/each)
+	}
+}
+
+// idle gives how many thousandths of devices a kind cannot use, of total that are
+// free.
+func (k *kindOf) idle(t tally, total int, cpu, memory int64) float64 {
+	if cpu < k.cpu || memory < k.memory || t.count < k.ask.Count {
 		return float64(total)
 	}
+	fits := int64(t.fits)
 	if k.ask.Count > 1 {
-		fits = count / k.ask.Count
+		fits = int64(t.count / k.ask.Count)
 	}
-	reached := int64(fits)
-	if k.cpu > 0 {
-		reached = min(reached, cpu/k.cpu)
+	reached := fits
+	if k.cpu*reached > cpu { // divisions only where they change something
+		reached = cpu / k.cpu
 	}
-	if k.memory > 0 {
-		reached = min(reached, memory/k.memory)
+	if k.memory*reached > memory {
+		reached = memory / k.memory
 	}
-	idle := (int64(fits) - reached) * int64(k.ask.Count) * int64(each)
-	return float64(small) + idleWeight*float64(idle)
+	unreached := (fits - reached) * int64(k.ask.Count) * int64(k.ask.Each)
+	return float64(t.small) + idleWeight*float64(unreached)
 }
