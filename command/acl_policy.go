@@ -27,7 +27,7 @@ func aclPolicyApply() *cli.Command {
 			if err != nil {
 				return err
 			}
-			rules, err := readSource(ctx, inv.Stdin, inv.Args[1])
+			rules, err := readSource(ctx, inv.Stdin, "policy", inv.Args[1])
 			if err != nil {
 				return err
 			}

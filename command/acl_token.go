@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -67,8 +68,26 @@ func aclTokenCreate() *cli.Command {
 			if err != nil {
 				return err
 			}
+			s.warnOfPolicies(ctx, made.ACLToken)
 			return s.showToken(&format, made.ACLToken)
 		},
+	}
+}
+
+// warnOfPolicies tells which policies of a token are not there. They may be made
+// later, so that is no error; most often it is a slip.
+func (s *session) warnOfPolicies(ctx context.Context, t *api.ACLToken) {
+	if len(t.Policies) == 0 {
+		return
+	}
+	list, err := call(ctx, s, api.ACLPoliciesList, api.ListRequest{})
+	if err != nil {
+		return // who may not see policies is not told of them
+	}
+	for _, name := range t.Policies {
+		if !slices.ContainsFunc(list, func(p *api.ACLPolicyListStub) bool { return p.Name == name }) {
+			showWarnings(s.Stderr, s.Style, fmt.Sprintf("there is no policy %q: the token has nothing of it until \"serai acl policy apply %s FILE\" makes it", name, name))
+		}
 	}
 }
 
@@ -109,6 +128,7 @@ func aclTokenUpdate() *cli.Command {
 			if err != nil {
 				return err
 			}
+			s.warnOfPolicies(ctx, done.ACLToken)
 			return s.showToken(&format, done.ACLToken)
 		},
 	}

@@ -54,7 +54,6 @@ type autopilotChange struct {
 }
 
 func (c *autopilotChange) define(f *cli.Flags) {
-	c.contact, c.stable, c.trailing, c.quorum = -1, -1, -1, -1
 	f.OptionalBool(&c.cleanup, "cleanup-dead-servers", "Remove servers that failed from Raft.")
 	f.Duration(&c.contact, "last-contact-threshold", "<duration>", "A server that has not heard from the leader for longer is unhealthy.")
 	f.Int(&c.trailing, "max-trailing-logs", "<n>", "A server that is more log entries behind is unhealthy.")
@@ -65,7 +64,8 @@ func (c *autopilotChange) define(f *cli.Flags) {
 	f.OptionalBool(&c.custom, "enable-custom-upgrades", "Not built: refused.")
 }
 
-func (c *autopilotChange) apply(config *api.AutopilotConfiguration) {
+// apply writes what the flags name into a configuration.
+func (c *autopilotChange) apply(config *api.AutopilotConfiguration, flags *cli.Flags) error {
 	for from, to := range map[**bool]*bool{
 		&c.cleanup: &config.CleanupDeadServers, &c.zones: &config.EnableRedundancyZones,
 		&c.noMigration: &config.DisableUpgradeMigration, &c.custom: &config.EnableCustomUpgrades,
@@ -74,18 +74,22 @@ func (c *autopilotChange) apply(config *api.AutopilotConfiguration) {
 			*to = **from
 		}
 	}
-	if c.contact >= 0 {
+	if flags.Given("last-contact-threshold") {
 		config.LastContactThreshold = api.Duration(c.contact)
 	}
-	if c.stable >= 0 {
+	if flags.Given("server-stabilization-time") {
 		config.ServerStabilizationTime = api.Duration(c.stable)
 	}
-	if c.trailing >= 0 {
+	if c.trailing < 0 || c.quorum < 0 {
+		return cli.Usagef("-max-trailing-logs and -min-quorum count: they are 0 or more")
+	}
+	if flags.Given("max-trailing-logs") {
 		config.MaxTrailingLogs = uint64(c.trailing)
 	}
-	if c.quorum >= 0 {
+	if flags.Given("min-quorum") {
 		config.MinQuorum = uint(c.quorum)
 	}
+	return nil
 }
 
 func autopilotSetConfig() *cli.Command {
@@ -103,7 +107,9 @@ func autopilotSetConfig() *cli.Command {
 			if err != nil {
 				return err
 			}
-			change.apply(config)
+			if err := change.apply(config, inv.Flags); err != nil {
+				return err
+			}
 			set, err := call(ctx, s, api.AutopilotConfigWrite, api.AutopilotConfigRequest{CAS: &config.ModifyIndex, Config: config})
 			if err != nil {
 				return err

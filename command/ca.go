@@ -59,6 +59,9 @@ func showCA(inv *cli.Invocation, resp api.CAResponse) {
 		if c.Confirmed {
 			state = "used"
 		}
+		if !slices.ContainsFunc(resp.Authorities, func(a *api.Authority) bool { return a.ID == c.Authority }) {
+			state = "retired" // with its authority: nobody takes it any more
+		}
 		if c.Revoked != 0 {
 			state = "revoked"
 		}

@@ -58,7 +58,7 @@ func format() *cli.Command {
 }
 
 func formatStream(inv *cli.Invocation, check bool) error {
-	src, err := readLimited(inv.Stdin, "standard input")
+	src, err := readLimited(inv.Stdin, "job file", "standard input")
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func jobDeployments() *cli.Command {
 		Name: "deployments", Synopsis: "List the deployments of a job", Usage: "[options] <job>", Min: 1, Max: 1,
 		Define: func(f *cli.Flags) {
 			f.Bool(&all, "all", "Show also those of an earlier job of the same name.")
-			f.Bool(&latest, "latest", "Show the newest only.")
+			f.Bool(&latest, "latest", "Show the newest only; with -json it is one object.")
 			f.Bool(&verbose, "verbose", "Show IDs in full.")
 			format.Define(f)
 		},
@@ -72,12 +72,15 @@ func jobDeployments() *cli.Command {
 			if latest && len(list) > 1 {
 				list = list[:1]
 			}
-			if format.Wanted() {
-				return format.Write(inv.Stdout, list)
-			}
 			if latest && len(list) == 1 {
+				if format.Wanted() {
+					return format.Write(inv.Stdout, list[0])
+				}
 				s.showDeployment(list[0], verbose)
 				return nil
+			}
+			if format.Wanted() {
+				return format.Write(inv.Stdout, list)
 			}
 			s.showDeployments(list, verbose)
 			return nil

@@ -169,13 +169,23 @@ func dialJoin(ctx context.Context, address string, token *pki.Token, local net.I
 	}
 	if err := c.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
-		var alert tls.AlertError
-		if errors.As(err, &alert) {
-			return nil, fmt.Errorf("%s: %w; does that server sign certificates (tls { ca_key_file })?", address, err)
-		}
-		return nil, fmt.Errorf("%s: %w", address, err)
+		return nil, fmt.Errorf("%s: %w%s", address, err, whyNoHandshake(err))
 	}
 	return c, nil
+}
+
+// whyNoHandshake says what may be wrong when the other side ends a handshake or
+// speaks something else; what this side refuses says so itself.
+func whyNoHandshake(err error) string {
+	var alert *net.OpError
+	var plain tls.RecordHeaderError
+	switch {
+	case errors.As(err, &plain):
+		return "; is this the address of the server's RPC port (4647), and is it encrypted (tls { rpc = true })?"
+	case errors.As(err, &alert) && alert.Op == "remote error":
+		return "; is this the address of the server's RPC port (4647), and does that server sign certificates (tls { ca_key_file })?"
+	}
+	return ""
 }
 
 // verifyServer looks at what a server shows: its certificate must be for a

@@ -1,7 +1,10 @@
 package command
 
 import (
+	"crypto/tls"
 	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +56,29 @@ func TestWhoIsJoinedIsVerified(t *testing.T) {
 		err := verifyServer(c.chain, token, c.now)
 		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestJoinAtAnotherPort: who answers there is no server that takes agents in, and
+// the error says where to look.
+func TestJoinAtAnotherPort(t *testing.T) {
+	authority, err := pki.NewAuthority(pki.AuthorityOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := pki.NewToken(authority, pki.Claims{Role: tlsx.RoleClient, Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypted, plain := httptest.NewUnstartedServer(nil), httptest.NewServer(http.NotFoundHandler())
+	encrypted.TLS = &tls.Config{NextProtos: []string{"http/1.1"}}
+	encrypted.StartTLS()
+	defer encrypted.Close()
+	defer plain.Close()
+	for want, address := range map[string]string{"does that server sign": encrypted.Listener.Addr().String(), "is it encrypted": plain.Listener.Addr().String()} {
+		if _, err := dialJoin(t.Context(), address, token, nil); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "4647") {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/seraihq/serai/jobspec"
 )
 
-// maxSource bounds a job file in bytes; the server has its own limit.
+// maxSource bounds a file that is read, in bytes; the server has limits of its own.
 const maxSource = 1 << 20
 
 // jobFile is how the commands that read a job file are told to read it.
@@ -42,7 +42,7 @@ func (o *jobFile) define(f *cli.Flags) {
 
 // read reads and parses a job file: a path, "-" for standard input, or an http address.
 func (o *jobFile) read(ctx context.Context, inv *cli.Invocation, path string) (*jobspec.Result, error) {
-	data, err := readSource(ctx, inv.Stdin, path)
+	data, err := readSource(ctx, inv.Stdin, "job file", path)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (o *jobFile) read(ctx context.Context, inv *cli.Invocation, path string) (*
 		src.VarFlags[name] = value
 	}
 	for _, file := range o.varFiles {
-		data, err := readSource(ctx, inv.Stdin, file)
+		data, err := readSource(ctx, inv.Stdin, "variables", file)
 		if err != nil {
 			return nil, err
 		}
@@ -86,40 +86,42 @@ func isAddress(path string) bool {
 	return strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://")
 }
 
-func readSource(ctx context.Context, stdin io.Reader, path string) ([]byte, error) {
+// readSource reads a file, "-" for standard input, or an http address. What it
+// is, such as "job file", stands in errors.
+func readSource(ctx context.Context, stdin io.Reader, what, path string) ([]byte, error) {
 	switch {
 	case path == "-":
-		return readLimited(stdin, "standard input")
+		return readLimited(stdin, what, "standard input")
 	case isAddress(path):
-		return fetch(ctx, path)
+		return fetch(ctx, what, path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		var perr *os.PathError
 		if errors.As(err, &perr) {
-			return nil, fmt.Errorf("job file %s: %w", path, perr.Err)
+			return nil, fmt.Errorf("%s %s: %w", what, path, perr.Err)
 		}
 		return nil, err
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("job file %s: it is a folder; name the file", path)
+		return nil, fmt.Errorf("%s %s: it is a folder; name the file", what, path)
 	}
-	return readLimited(f, path)
+	return readLimited(f, what, path)
 }
 
-func readLimited(r io.Reader, name string) ([]byte, error) {
+func readLimited(r io.Reader, what, name string) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxSource+1))
 	if err != nil {
-		return nil, fmt.Errorf("job file %s: %w", name, err)
+		return nil, fmt.Errorf("%s %s: %w", what, name, err)
 	}
 	if len(data) > maxSource {
-		return nil, fmt.Errorf("job file %s: more than %s", name, size(maxSource))
+		return nil, fmt.Errorf("%s %s: more than %s", what, name, size(maxSource))
 	}
 	return data, nil
 }
 
-func fetch(ctx context.Context, address string) ([]byte, error) {
+func fetch(ctx context.Context, what, address string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -128,13 +130,13 @@ func fetch(ctx context.Context, address string) ([]byte, error) {
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("job file: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("job file %s: the server answers %s", address, resp.Status)
+		return nil, fmt.Errorf("%s %s: the server answers %s", what, address, resp.Status)
 	}
-	return readLimited(resp.Body, address)
+	return readLimited(resp.Body, what, address)
 }
 
 // warningCount is the line that counts the warnings of an answer.

@@ -18,7 +18,7 @@ import (
 
 // readPlain reads a file of plain values, HCL or JSON.
 func readPlain(ctx context.Context, inv *cli.Invocation, path string) (*hclx.File, hclx.Value, error) {
-	data, err := readSource(ctx, inv.Stdin, path)
+	data, err := readSource(ctx, inv.Stdin, "file", path)
 	if err != nil {
 		return nil, hclx.Value{}, err
 	}

@@ -37,12 +37,9 @@ func TestDeploymentCommands(t *testing.T) {
 			noRestart, shell("t", script, `kill_timeout = "1s"`)))
 	}
 	deployment := func() string {
-		var list []nomad.Deployment
-		a.okJSON(t, &list, "job", "deployments", "-latest", "-json", id)
-		if len(list) != 1 {
-			t.Fatalf("%d deployments", len(list))
-		}
-		return list[0].ID[:8]
+		var latest nomad.Deployment
+		a.okJSON(t, &latest, "job", "deployments", "-latest", "-json", id)
+		return latest.ID[:8]
 	}
 	if r := a.cli(t, "job", "run", version(0, "exec sleep 600")); r.code != 0 || !strings.Contains(r.stdout, `finished with status "successful"`) {
 		t.Fatalf("run: %v", r)

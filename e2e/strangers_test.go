@@ -104,7 +104,7 @@ func TestLargePoliciesAndOddTokens(t *testing.T) {
 	if err := os.WriteFile(file, []byte(big.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := a.cli(t, "acl", "policy", "apply", "-token", secret, "big", file); r.code != 1 || !strings.Contains(r.stderr, "MiB") {
+	if r := a.cli(t, "acl", "policy", "apply", "-token", secret, "big", file); r.code != 1 || !strings.Contains(r.stderr, "policy "+file+": more than") {
 		t.Errorf("a policy of 10 MB: %.500v", r)
 	}
 	if status, text := ask(secret, http.MethodGet, "/v1/acl/policy/big", ""); status != http.StatusNotFound {
@@ -117,6 +117,10 @@ func TestLargePoliciesAndOddTokens(t *testing.T) {
 		if status, text := ask(secret, http.MethodPut, "/v1/acl/policy/odd", fmt.Sprintf(`{"Name":"odd","Rules":%q}`, rules)); status != http.StatusBadRequest {
 			t.Errorf("a policy with %s: %d %.300s", what, status, text)
 		}
+	}
+
+	if r := a.cli(t, "acl", "token", "create", "-token", secret, "-policy", "absent"); r.code != 0 || !strings.Contains(r.stderr, `there is no policy "absent"`) {
+		t.Errorf("a token with a policy that is not there: %v", r)
 	}
 
 	unsigned := "eyJhbGciOiJub25lIn0.eyJzdWIiOiJyb290In0."
