@@ -44,18 +44,9 @@ func taskCommand(name, synopsis, help string, op api.Op[api.AllocTaskRequest, ap
 			if len(inv.Args) == 2 {
 				task = inv.Args[1]
 			}
-			s, err := open(inv)
+			s, a, err := openTask(ctx, inv, task)
 			if err != nil {
 				return err
-			}
-			a, err := s.allocation(ctx, inv.Args[0])
-			if err != nil {
-				return err
-			}
-			if task != "" {
-				if _, err := pickTask(a, task); err != nil {
-					return err
-				}
 			}
 			_, err = call(ctx, s, op, api.AllocTaskRequest{WriteOptions: within(a.Namespace), ID: a.ID, Task: task})
 			return err

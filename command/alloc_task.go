@@ -91,6 +91,20 @@ func pickTask(a *api.Allocation, named string) (string, error) {
 	return names[0], nil
 }
 
+// openTask opens a session and finds the allocation of the first argument, which
+// must have the task, unless that is empty.
+func openTask(ctx context.Context, inv *cli.Invocation, task string) (*session, *api.Allocation, error) {
+	s, err := open(inv)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := s.allocation(ctx, inv.Args[0])
+	if err == nil && task != "" {
+		_, err = pickTask(a, task)
+	}
+	return s, a, err
+}
+
 func allocRestart() *cli.Command {
 	var (
 		task         string
@@ -112,18 +126,9 @@ func allocRestart() *cli.Command {
 			if all && task != "" {
 				return cli.Usagef("-all-tasks restarts every task: do not name one")
 			}
-			s, err := open(inv)
+			s, a, err := openTask(ctx, inv, task)
 			if err != nil {
 				return err
-			}
-			a, err := s.allocation(ctx, inv.Args[0])
-			if err != nil {
-				return err
-			}
-			if task != "" {
-				if _, err := pickTask(a, task); err != nil {
-					return err
-				}
 			}
 			_, err = call(ctx, s, api.AllocRestart, api.AllocRestartRequest{WriteOptions: within(a.Namespace), ID: a.ID, TaskName: task, AllTasks: all})
 			return err
@@ -149,18 +154,9 @@ func allocSignal() *cli.Command {
 			if len(inv.Args) == 2 {
 				task = inv.Args[1]
 			}
-			s, err := open(inv)
+			s, a, err := openTask(ctx, inv, task)
 			if err != nil {
 				return err
-			}
-			a, err := s.allocation(ctx, inv.Args[0])
-			if err != nil {
-				return err
-			}
-			if task != "" {
-				if _, err := pickTask(a, task); err != nil {
-					return err
-				}
 			}
 			_, err = call(ctx, s, api.AllocSignal, api.AllocSignalRequest{WriteOptions: within(a.Namespace), ID: a.ID, Task: task, Signal: signal})
 			return err

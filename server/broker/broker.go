@@ -140,15 +140,7 @@ func (b *Broker) drain(sub *state.Subscription) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer b.signal()
-	for {
-		c, ok, err := sub.Try()
-		if err != nil || !ok {
-			return err
-		}
-		for i := range c.Changes {
-			b.change(&c, &c.Changes[i])
-		}
-	}
+	return sub.Each(b.change)
 }
 
 func (b *Broker) change(commit *state.Commit, c *state.Change) {

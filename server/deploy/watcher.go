@@ -109,15 +109,7 @@ func (w *Watcher) sleep() time.Duration {
 // follow notes which deployments the commits since then concern.
 func (w *Watcher) follow(sub *state.Subscription) error {
 	now := time.Now()
-	for {
-		c, ok, err := sub.Try()
-		if err != nil || !ok {
-			return err
-		}
-		for i := range c.Changes {
-			w.note(&c.Changes[i], c.View, now)
-		}
-	}
+	return sub.Each(func(c *state.Commit, x *state.Change) { w.note(x, c.View, now) })
 }
 
 func (w *Watcher) note(x *state.Change, v *state.View, now time.Time) {

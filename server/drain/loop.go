@@ -85,7 +85,7 @@ func (l *Loop) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-sub.Ready():
-			if err := l.drainFeed(sub); err != nil {
+			if err := sub.Each(l.change); err != nil {
 				return err
 			}
 		case <-timer.C:
@@ -94,20 +94,8 @@ func (l *Loop) follow(ctx context.Context) error {
 	}
 }
 
-// drainFeed notes whether what has changed matters.
-func (l *Loop) drainFeed(sub *state.Subscription) error {
-	for {
-		c, ok, err := sub.Try()
-		if err != nil || !ok {
-			return err
-		}
-		for i := range c.Changes {
-			l.change(&c.Changes[i])
-		}
-	}
-}
-
-func (l *Loop) change(c *state.Change) {
+// change notes whether what has changed matters.
+func (l *Loop) change(_ *state.Commit, c *state.Change) {
 	switch row := either(c).(type) {
 	case *api.Node:
 		now, _ := c.New.(*api.Node)

@@ -104,17 +104,11 @@ func (c *Collector) follow(ctx context.Context) error {
 
 // ended notes the jobs of which a child has ended.
 func ended(sub *state.Subscription, dirty map[api.NamespacedID]bool) error {
-	for {
-		commit, ok, err := sub.Try()
-		if err != nil || !ok {
-			return err
+	return sub.Each(func(_ *state.Commit, x *state.Change) {
+		if j, ok := x.New.(*api.Job); ok && j.ParentID != "" && finished(j) {
+			dirty[parent(j)] = true
 		}
-		for i := range commit.Changes {
-			if j, ok := commit.Changes[i].New.(*api.Job); ok && j.ParentID != "" && finished(j) {
-				dirty[parent(j)] = true
-			}
-		}
-	}
+	})
 }
 
 // Collect frees at once all that is over, however lately.

@@ -161,20 +161,14 @@ func (m *Monitor) start(v *state.View) {
 func (m *Monitor) follow(sub *state.Subscription) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for {
-		c, ok, err := sub.Try()
-		if err != nil || !ok {
-			return err
+	return sub.Each(func(c *state.Commit, x *state.Change) {
+		old, _ := x.Old.(*api.Node)
+		if n, _ := x.New.(*api.Node); n != nil {
+			m.note(c.View, n)
+		} else if old != nil {
+			delete(m.deadline, old.ID)
 		}
-		for _, x := range c.Changes {
-			old, _ := x.Old.(*api.Node)
-			if n, _ := x.New.(*api.Node); n != nil {
-				m.note(c.View, n)
-			} else if old != nil {
-				delete(m.deadline, old.ID)
-			}
-		}
-	}
+	})
 }
 
 func (m *Monitor) note(v *state.View, n *api.Node) {

@@ -88,21 +88,15 @@ func (l *Loop) follow(ctx context.Context, began time.Time) error {
 
 // change takes over what happened to jobs.
 func (l *Loop) change(sub *state.Subscription) error {
-	for {
-		c, ok, err := sub.Try()
-		if err != nil || !ok {
-			return err
+	return sub.Each(func(c *state.Commit, x *state.Change) {
+		old, _ := x.Old.(*api.Job)
+		now, _ := x.New.(*api.Job)
+		if now != nil {
+			l.jobs.set(c.View, now)
+		} else if old != nil {
+			l.jobs.remove(old.NamespacedID())
 		}
-		for i := range c.Changes {
-			old, _ := c.Changes[i].Old.(*api.Job)
-			now, _ := c.Changes[i].New.(*api.Job)
-			if now != nil {
-				l.jobs.set(c.View, now)
-			} else if old != nil {
-				l.jobs.remove(old.NamespacedID())
-			}
-		}
-	}
+	})
 }
 
 // launch starts what is due, and says how long it is until more may be.

@@ -122,6 +122,21 @@ func (s *Subscription) Try() (Commit, bool, error) {
 	return s.wrap(c), ok, err
 }
 
+// Each calls f for every change of the commits that are there, in their order. The
+// commit and the change hold until f returns. It returns ErrGap when commits were
+// missed, as Try does.
+func (s *Subscription) Each(f func(*Commit, *Change)) error {
+	for {
+		c, ok, err := s.Try()
+		if err != nil || !ok {
+			return err
+		}
+		for i := range c.Changes {
+			f(&c, &c.Changes[i])
+		}
+	}
+}
+
 func (s *Subscription) wrap(c table.Commit) Commit {
 	out := Commit{Index: c.Index, Changes: c.Changes}
 	if c.View != nil {
