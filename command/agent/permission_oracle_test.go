@@ -21,6 +21,8 @@ const (
 	ofNode         // the secret is that of a node
 	unknown
 	malformed
+	ofTask   // the secret is the identity of a task, to which the policy is attached
+	bareTask // of one that has no policy
 	unsigned // the secret is a JSON Web Token with the algorithm "none"
 )
 
@@ -109,6 +111,8 @@ node { policy = "read" }
 namespace "ns1" { capabilities = ["list-jobs"] }`, pools: []string{"read"}, scopes: []string{"node:read"}, namespaces: in("ns1", "list-jobs", "any")},
 	{name: "by a role", how: byRole, rules: `namespace "ns1" { policy = "read" }`, namespaces: in("ns1", readCaps...)},
 	{name: "by bearer", how: byBearer, rules: `namespace "ns1" { policy = "read" }`, namespaces: in("ns1", readCaps...)},
+	{name: "identity of a task", how: ofTask, rules: `namespace "ns1" { policy = "write" }`, namespaces: in("ns1", writeCaps...)},
+	{name: "identity without a policy", how: bareTask},
 	{name: "anonymous ns1 read", anonymous: true, rules: `namespace "ns1" { policy = "read" }`, namespaces: in("ns1", readCaps...)},
 	{name: "management", management: true},
 }
@@ -143,7 +147,9 @@ func (s *shape) has(need, namespace string) bool {
 	case need == "management":
 		return s.management
 	case need == "token":
-		return s.rules != "" && !s.anonymous
+		return s.has("no task", namespace) || s.how == ofTask || s.how == bareTask
+	case need == "no task":
+		return s.rules != "" && s.how != ofTask && !s.anonymous
 	case scoped && scope == "node_pool":
 		return slices.Contains(s.pools, name)
 	case scoped:

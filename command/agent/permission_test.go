@@ -148,7 +148,7 @@ func TestPermissionMatrix(t *testing.T) {
 		}
 		for j, entry := range entries {
 			for k, op := range operations() {
-				if s.short && (entry != "leader" || !thorough && len(op.Name)%5 != 0) || !thorough && entry != "leader" && (i+j+k)%4 != 0 {
+				if s.invalid && entry == "task" || s.short && (entry != "leader" || !thorough && len(op.Name)%5 != 0) || !thorough && entry != "leader" && (i+j+k)%4 != 0 {
 					continue // TestWrongSecretsPassedOn has the others
 				}
 				d, a := w.row(s, entry, op, known[nameOf(op)].capability)
@@ -181,16 +181,20 @@ func TestWrongSecretsPassedOn(t *testing.T) {
 	if thorough {
 		every = 6
 	}
-	for _, entry := range []string{"follower", "client"} {
+	for _, entry := range entries[1:] {
 		var all sync.WaitGroup
 		for i := range shapes {
 			s := &shapes[i]
 			if !s.short {
 				continue
 			}
+			each := every
+			if entry == "task" && thorough { // they share one address
+				each *= 4
+			}
 			all.Go(func() {
 				for k, op := range operations() {
-					if (i+k)%every == 0 {
+					if (i+k)%each == 0 {
 						w.row(s, entry, op, known[nameOf(op)].capability)
 					}
 				}
@@ -200,25 +204,49 @@ func TestWrongSecretsPassedOn(t *testing.T) {
 	}
 }
 
-// entries are the agents that are asked.
-var entries = []string{"leader", "follower", "client"}
+// entries are the agents that are asked, and the socket that a task has of one.
+var entries = []string{"leader", "follower", "client", "task"}
 
 func (w *world) at(entry string) string {
-	return map[string]string{"leader": w.server, "follower": w.other, "client": w.client}[entry]
+	return map[string]string{"leader": w.server, "follower": w.other, "client": w.client, "task": "http://task"}[entry]
 }
+
+// from gives what a shape asks an entry with, and what is to be done with it then.
+func (w *world) from(s *shape, entry string) (from *http.Client, done func()) {
+	switch {
+	case entry == "task":
+		return w.socket, func() {}
+	case s.invalid:
+		from = w.caller()
+		return from, from.CloseIdleConnections
+	}
+	return kept, func() {}
+}
+
+// passes says whether a shape gets through the door of an entry to an operation.
+func (s *shape) passes(entry, capability, namespace string) bool {
+	if entry == "task" && (s.invalid || s.nobody()) {
+		return false // also to what is public elsewhere
+	}
+	return s.allows(capability, namespace)
+}
+
+// nobody says that nothing is shown.
+func (s *shape) nobody() bool { return s.anonymous || s.name == "none" }
 
 // row asks for one operation in every namespace.
 func (w *world) row(s *shape, entry string, op *api.Endpoint, capability string) (denied, allowed int) {
 	t, at := w.t, w.at(entry)
-	from := kept
-	if s.invalid {
-		from = w.caller()
-		defer from.CloseIdleConnections()
+	from, done := w.from(s, entry)
+	defer done()
+	refusal, says := http.StatusForbidden, "Permission denied"
+	if entry == "task" && s.nobody() {
+		refusal, says = http.StatusUnauthorized, "Unauthorized"
 	}
 	real, absent := w.cells(op, false), w.cells(op, true)
 	for i, c := range real {
 		where := s.name + " by " + entry + ": " + op.Name + " " + c.method + " " + c.path
-		if s.allows(capability, c.namespace) && !w.forServers(entry, op) {
+		if s.passes(entry, capability, c.namespace) && !w.forServers(entry, op) {
 			allowed++
 			if slices.Contains(upsets, op) {
 				continue
@@ -237,14 +265,14 @@ func (w *world) row(s *shape, entry string, op *api.Endpoint, capability string)
 		}
 		denied++
 		status, body := w.do(from, c.method, at+c.path, w.secrets[s.name], c.body)
-		if status != http.StatusForbidden {
+		if status != refusal {
 			t.Errorf("%s: %d, and the table refuses it: %.300s", where, status, body)
 			continue
 		}
-		if !strings.Contains(body, "Permission denied") && !(s.invalid && strings.Contains(body, "ACL token ")) {
+		if !strings.Contains(body, says) && !(s.invalid && strings.Contains(body, "ACL token ")) {
 			t.Errorf("%s: %q says not that it is refused", where, body)
 		}
-		if strings.Contains(body, "mark-of") || strings.Contains(body, "{") {
+		if strings.Contains(body, "mark-of") || strings.Contains(body, `{"`) {
 			t.Errorf("%s: the refusal holds something: %s", where, body)
 		}
 		if op.Namespace != api.NamespaceObject {
@@ -261,7 +289,7 @@ func (w *world) row(s *shape, entry string, op *api.Endpoint, capability string)
 // forServers finds the operations that change trust: what a client agent passes
 // on is the client's, and refused.
 func (w *world) forServers(entry string, op *api.Endpoint) bool {
-	return entry == "client" && op.Method != http.MethodGet && (strings.HasPrefix(op.Path, "/v1/operator/ca/") || strings.HasPrefix(op.Path, "/v1/operator/join-token"))
+	return (entry == "client" || entry == "task") && op.Method != http.MethodGet && (strings.HasPrefix(op.Path, "/v1/operator/ca/") || strings.HasPrefix(op.Path, "/v1/operator/join-token"))
 }
 
 // unknownObject says that a request is about an object that does not exist: only
@@ -286,7 +314,7 @@ func (w *world) asksOwn(s *shape, op *api.Endpoint, c cell) bool {
 func TestListsShowWhatIsReadable(t *testing.T) {
 	w := newWorld(t)
 	foreign := w.things["ns2"]
-	for _, name := range []string{"ns1 read", "ns1 write", "glob read, ns2 denied", "by a role"} {
+	for _, name := range []string{"ns1 read", "ns1 write", "glob read, ns2 denied", "by a role", "identity of a task"} {
 		for _, op := range api.Endpoints {
 			lists := op.Lists() || op.Kind == api.Lookup
 			if !lists || !strings.Contains(op.Capability, "-") && !op.Needs().Filtered {
@@ -294,8 +322,9 @@ func TestListsShowWhatIsReadable(t *testing.T) {
 			}
 			for _, c := range w.cells(op, false) {
 				path, _, _ := strings.Cut(c.path, "?")
-				for _, at := range []string{w.server, w.other, w.client} {
-					status, body := w.do(kept, c.method, at+path+"?namespace=*", w.secrets[name], c.body)
+				for _, entry := range entries {
+					from, _ := w.from(&shape{}, entry)
+					status, body := w.do(from, c.method, w.at(entry)+path+"?namespace=*", w.secrets[name], c.body)
 					for _, secret := range []string{mark("ns2"), foreign.alloc, foreign.eval, foreign.deployment, foreign.scaling} {
 						if strings.Contains(body, secret) && !strings.Contains(c.path, secret) {
 							t.Errorf("%s: %s %s: %d, and shows %s", name, c.method, path, status, secret)

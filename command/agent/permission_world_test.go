@@ -29,18 +29,21 @@ const bootSecret = "b0075ec2-0000-4000-8000-000000000001"
 // world is a cluster with access control, over TLS: three servers, an agent with
 // a client alone, and in each of two namespaces something of every kind.
 type world struct {
-	t       *testing.T
-	server  string // addresses of the APIs: of the leader,
-	client  string
-	other   string            // and of a follower
-	secrets map[string]string // by the name of the shape
-	things  map[string]things // by namespace
-	node    string
-	token   string // accessor of a token
-	role    string
-	tls     *tls.Config  // of callers; nil: none
-	own     *http.Client // keeps its connections; nil: kept
-	agent   *Agent       // of the client
+	t          *testing.T
+	server     string // addresses of the APIs: of the leader,
+	client     string
+	other      string            // and of a follower
+	secrets    map[string]string // by the name of the shape
+	identities map[string]string // of the tasks of the job "door"
+	things     map[string]things // by namespace
+	door       string            // the allocation behind whose socket socket is
+	node       string
+	token      string // accessor of a token
+	role       string
+	tls        *tls.Config  // of callers; nil: none
+	own        *http.Client // keeps its connections; nil: kept
+	agent      *Agent       // of the client
+	socket     *http.Client // asks on the socket of a task of the client
 }
 
 type things struct{ alloc, eval, deployment, scaling string }
@@ -143,6 +146,7 @@ func newWorld(t *testing.T) *world {
 	w.client, w.agent = runTLS(t, c, nil)
 	w.client = "https://" + w.client
 	w.populate()
+	w.openDoor()
 	w.tokens()
 	t.Cleanup(w.clear)
 	return w
@@ -247,10 +251,11 @@ func (w *world) clear() {
 	for ns := range w.things {
 		w.do(kept, "DELETE", w.server+"/v1/job/web?purge=true&namespace="+ns, bootSecret, "")
 	}
+	w.do(kept, "DELETE", w.server+"/v1/job/door?purge=true", bootSecret, "")
 	w.await("room on the node", func() bool {
 		w.do(kept, "PUT", w.server+"/v1/system/gc", bootSecret, "")
-		for _, x := range w.things {
-			if status, _ := w.do(kept, "GET", w.client+"/v1/client/fs/ls/"+x.alloc, bootSecret, ""); status == 200 {
+		for _, alloc := range []string{w.things["ns1"].alloc, w.things["ns2"].alloc, w.door} {
+			if status, _ := w.do(kept, "GET", w.client+"/v1/client/fs/ls/"+alloc, bootSecret, ""); status == 200 {
 				return false
 			}
 		}
@@ -292,7 +297,11 @@ func (w *world) tokens() {
 			continue
 		}
 		for name, rules := range policies {
-			w.must("PUT", "/v1/acl/policy/"+name, map[string]any{"Rules": rules}, nil)
+			policy := map[string]any{"Rules": rules}
+			if s.how == ofTask {
+				policy["JobACL"] = map[string]any{"Namespace": "default", "JobID": "door", "Group": "g", "Task": "t"}
+			}
+			w.must("PUT", "/v1/acl/policy/"+name, policy, nil)
 		}
 		w.secrets[s.name] = w.secretOf(s, slices.Sorted(maps.Keys(policies)))
 	}
@@ -315,6 +324,10 @@ func (w *world) secretOf(s *shape, policies []string) string {
 		var once api.OneTimeTokenResponse
 		w.must("PUT", "/v1/acl/token/onetime", nil, &once)
 		return once.OneTimeToken.OneTimeSecretID.Reveal()
+	case ofTask:
+		return w.identities["t"]
+	case bareTask:
+		return w.identities["u"]
 	case ofNode:
 		_, secret := w.agent.client.Identity()
 		return secret.Reveal()
