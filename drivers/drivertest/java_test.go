@@ -12,12 +12,16 @@ import (
 	"github.com/seraihq/serai/internal/cgroup"
 )
 
-// pretend is a program that does what the suite asks of a driver without shells: milliseconds to run, exit code, whether it is stubborn, text.
+// pretend is a program that does what the suite asks of a driver without shells: milliseconds to run, exit code, whether it is stubborn, text. With one
+// argument it runs that program instead.
 const pretend = `
 import sun.misc.Signal;
 
 public class Pretend {
     public static void main(String[] args) throws Exception {
+        if (args.length == 1) {
+            System.exit(new ProcessBuilder(args[0]).inheritIO().start().waitFor());
+        }
         for (String name : new String[] {"TERM", "INT", "HUP"}) {
             Signal.handle(new Signal(name), s -> {
                 if (!Boolean.parseBoolean(args[2])) {

@@ -433,7 +433,7 @@ func testPercentages(t *testing.T, s Subject) {
 	if !ok || !drivers.MeasuresAtOnce(d) || os.Geteuid() != 0 {
 		t.Skip("not here: it needs two measurements")
 	}
-	j := newJob(t, s, s.Script("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; sleep 600"))
+	j := newJob(t, s, s.Script("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo done; sleep 600"))
 	start(t, d, j)
 	eventually(t, "the work", func() bool { return len(j.output()) > 0 })
 	if u, err := drivers.Usage(t.Context(), st, j.ID); err != nil || u.CPU.Percent <= 0 || u.CPU.Percent > 1000 {

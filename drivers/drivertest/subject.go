@@ -126,7 +126,7 @@ func (j *job) output() []string {
 // eventually polls until ok, for things that real processes do in their own time.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute) // an emulated machine beside others takes its time
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

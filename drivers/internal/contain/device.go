@@ -19,7 +19,10 @@ import (
 // deviceNodes are the devices that every task has (null, zero, full, random, urandom, tty, terminals) and those given to this one; a privileged
 // task has all of the host.
 func (s *Spec) deviceNodes() ([]*devices.Device, []*devices.Rule, error) {
-	nodes := append([]*devices.Device(nil), specconv.AllowedDevices...)
+	nodes := slices.Clone(specconv.AllowedDevices)
+	if !slices.Contains(s.Capabilities, "CAP_NET_ADMIN") {
+		nodes = slices.DeleteFunc(nodes, isTunnel)
+	}
 	if s.Privileged {
 		return append(nodes, hostDevices()...), []*devices.Rule{{Type: devices.WildcardDevice, Major: devices.Wildcard, Minor: devices.Wildcard,
 			Permissions: "rwm", Allow: true}}, nil
@@ -36,6 +39,12 @@ func (s *Spec) deviceNodes() ([]*devices.Device, []*devices.Rule, error) {
 		rules[i] = &n.Rule
 	}
 	return nodes, rules, nil
+}
+
+// isTunnel is whether a device makes network interfaces. Without the right to change the network it serves only to take over those that the node's
+// operator has made for others.
+func isTunnel(d *devices.Device) bool {
+	return d.Type == devices.CharDevice && d.Major == 10 && d.Minor == 200
 }
 
 func deviceNode(g drivers.Device) (*devices.Device, error) {
