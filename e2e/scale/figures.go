@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"syscall"
@@ -46,6 +47,9 @@ type figures struct {
 	BytesPerAlloc    float64 `json:"server_bytes_per_allocation"`
 	LivePerAlloc     float64 `json:"server_live_heap_per_allocation"`
 	LogBytesPerAlloc float64 `json:"log_bytes_per_allocation"`
+
+	Messages int64 `json:"messages_to_nodes"`
+	Reports  int64 `json:"reports_from_nodes"`
 
 	Unplaceable   int    `json:"unplaceable_jobs,omitempty"`
 	Preempted     int64  `json:"stopped_allocations,omitempty"`
@@ -180,6 +184,9 @@ func (s *server) profile(ctx context.Context, dir, name, path string) (done <-ch
 		}
 		b, err := s.fetch(ctx, path)
 		if err == nil {
+			err = os.MkdirAll(dir, 0o755)
+		}
+		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), b, 0o644)
 		}
 		if err != nil {
@@ -187,4 +194,27 @@ func (s *server) profile(ctx context.Context, dir, name, path string) (done <-ch
 		}
 	}()
 	return ch
+}
+
+// profileSelf writes a CPU profile of the clients, until end is called.
+func profileSelf(dir string) (end func()) {
+	if dir == "" {
+		return func() {}
+	}
+	err := os.MkdirAll(dir, 0o755)
+	var file *os.File
+	if err == nil {
+		file, err = os.Create(filepath.Join(dir, "clients.pprof"))
+	}
+	if err == nil {
+		err = pprof.StartCPUProfile(file)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scale: profile of the clients:", err)
+		return func() {}
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = file.Close()
+	}
 }

@@ -31,6 +31,8 @@ type fleet struct {
 	live    atomic.Int64 // allocations on nodes
 	peak    atomic.Int64 // the most there were
 	broken  atomic.Int64 // streams
+	told    atomic.Int64 // messages of streams
+	reports atomic.Int64 // requests with what became of allocations
 	moved   atomic.Int64 // whatever got on: jobs submitted, allocations received, stopped and reported
 }
 

@@ -41,6 +41,7 @@ func measure(ctx context.Context, o *options, shape shape, s *server, f *fleet, 
 	out.LiveBase = s.liveHeap(ctx)
 	before, own, log := usageOf(s.PID()), ownCPU(), logSize(s.logDir())
 	ran, stopped := f.running.Load(), f.ended.Load()
+	told, reports := f.told.Load(), f.reports.Load()
 	out.ServerBase = before.rss
 	<-s.profile(ctx, o.Profile, "heap-before.pprof", "/debug/pprof/heap")
 	cpu := s.profile(ctx, o.Profile, "cpu.pprof", fmt.Sprintf("/debug/pprof/profile?seconds=%d", max(15, o.Jobs*o.Count/20000)))
@@ -50,6 +51,8 @@ func measure(ctx context.Context, o *options, shape shape, s *server, f *fleet, 
 		f.loops.Go(func() { f.churn(churn) })
 	}
 
+	endProfile := profileSelf(o.Profile)
+	defer endProfile()
 	watched, ended := f.guard(ctx, s, list)
 	defer ended()
 	began := time.Now()
@@ -73,6 +76,7 @@ func measure(ctx context.Context, o *options, shape shape, s *server, f *fleet, 
 	after := usageOf(s.PID())
 	out.ServerCPU, out.ClientsCPU, out.ServerPeak = after.cpu-before.cpu, ownCPU()-own, after.peak
 	out.Preempted, out.BrokenStreams = f.ended.Load()-stopped, f.broken.Load()
+	out.Messages, out.Reports = f.told.Load()-told, f.reports.Load()-reports
 	out.Overcommitted = f.overcommitted()
 	if err != nil {
 		return err

@@ -156,6 +156,7 @@ func backOff(last time.Duration) time.Duration {
 
 // apply takes what should run here: tasks pretend to start and to stop at once.
 func (n *node) apply(m *api.NodeSync) error {
+	n.fleet.told.Add(1)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, a := range m.Allocs {
@@ -243,6 +244,7 @@ func (n *node) report(ctx context.Context) {
 		if len(batch) == 0 {
 			continue
 		}
+		n.fleet.reports.Add(1)
 		err := n.server.UpdateAllocs(ctx, &api.AllocUpdateRequest{NodeID: n.def.ID, SecretID: n.def.SecretID, Allocs: say(batch)})
 		n.mu.Lock()
 		n.sending = 0

@@ -57,6 +57,9 @@ type replayFigures struct {
 	BrokenStreams int64  `json:"broken_streams,omitempty"`
 	LoadAverage   string `json:"load_average"`
 
+	Messages int64 `json:"messages_to_nodes"`
+	Reports  int64 `json:"reports_from_nodes"`
+
 	ServerCPU  float64  `json:"server_cpu_seconds"`
 	ClientsCPU float64  `json:"clients_cpu_seconds"`
 	ServerPeak float64  `json:"server_mib_peak"`
@@ -120,7 +123,9 @@ func (r *replayer) run(ctx context.Context, events []*event) error {
 	r.left.Store(int64(len(events)))
 	r.s.settled(ctx)
 	before, own := usageOf(r.s.PID()), ownCPU()
+	told, reports := r.fleet.told.Load(), r.fleet.reports.Load()
 	cpu := r.s.profile(ctx, r.o.Profile, "cpu.pprof", "/debug/pprof/profile?seconds=30")
+	endProfile := profileSelf(r.o.Profile)
 	r.began = time.Now()
 	watch, stop := context.WithCancelCause(ctx)
 	watched := make(chan struct{})
@@ -133,10 +138,12 @@ func (r *replayer) run(ctx context.Context, events []*event) error {
 		err = cause
 	}
 	took := time.Since(r.began)
+	endProfile()
 	stop(nil)
 	<-watched
 	after := usageOf(r.s.PID())
 	r.out.ServerCPU, r.out.ClientsCPU, r.out.ServerPeak = after.cpu-before.cpu, ownCPU()-own, after.peak
+	r.out.Messages, r.out.Reports = r.fleet.told.Load()-told, r.fleet.reports.Load()-reports
 	r.out.Seconds = seconds(took)
 	r.out.EventsPerSec = float64(int(float64(r.done.Load()) / took.Seconds()))
 	r.out.CallsPerSec = float64(int(float64(r.out.Calls-int(r.left.Load())) / took.Seconds()))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -15,23 +14,16 @@ import (
 type hub struct {
 	store *state.Store
 
+	pace pace
+
 	mu      sync.Mutex
 	streams map[string]map[*stream]struct{} // by node
-
-	count atomic.Int64 // of streams
 }
 
-// Messages to one node keep a distance, so that what concerns it soon after
-// goes together: the first after a quiet time goes at once. The distance grows
-// with the number of streams, to bound the messages of all.
-const (
-	leastDistance  = 10 * time.Millisecond
-	streamDistance = 100 * time.Microsecond // 10,000 messages a second in all
-)
-
-func (h *hub) distance() time.Duration {
-	return max(leastDistance, time.Duration(h.count.Load())*streamDistance)
-}
+// removedAfter is how long the news waits that an allocation was forgotten: it
+// had ended, and all that is left to do is to remove its files. Mostly it goes
+// with something else.
+const removedAfter = 5 * time.Second
 
 // stream is what a node's stream has to send.
 type stream struct {
@@ -42,12 +34,13 @@ type stream struct {
 	full    bool                       // send everything again
 	changed map[string]*api.Allocation // by ID; nil: gone
 	index   uint64
+	later   bool // it is woken for what was removed
 
 	spare map[string]*api.Allocation // take's own: an empty one for what changes next
 }
 
 func newHub(store *state.Store) *hub {
-	return &hub{store: store, streams: map[string]map[*stream]struct{}{}}
+	return &hub{store: store, pace: pace{start: time.Now()}, streams: map[string]map[*stream]struct{}{}}
 }
 
 func (h *hub) open(nodeID string) *stream {
@@ -58,14 +51,12 @@ func (h *hub) open(nodeID string) *stream {
 		h.streams[nodeID] = map[*stream]struct{}{}
 	}
 	h.streams[nodeID][s] = struct{}{}
-	h.count.Add(1)
 	return s
 }
 
 func (h *hub) close(nodeID string, s *stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.count.Add(-1)
 	delete(h.streams[nodeID], s)
 	if len(h.streams[nodeID]) == 0 {
 		delete(h.streams, nodeID)
@@ -140,7 +131,19 @@ func (s *stream) note(index uint64, id string, a *api.Allocation) {
 	}
 	s.changed[id] = a
 	s.index = max(s.index, index)
-	s.signal()
+	if a != nil {
+		s.signal()
+	} else if !s.later {
+		s.later = true
+		time.AfterFunc(removedAfter, s.signal)
+	}
+}
+
+// due says whether there is something to send.
+func (s *stream) due() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.full || len(s.changed) > 0
 }
 
 func (s *stream) signal() {
@@ -155,6 +158,7 @@ func (s *stream) signal() {
 // streams behind him.
 func (s *stream) take(h *hub, nodeID string) *api.NodeSync {
 	s.mu.Lock()
+	s.later = false
 	if s.full {
 		s.full = false
 		clear(s.changed)

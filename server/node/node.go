@@ -234,22 +234,26 @@ func (s *Service) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(
 	st := s.hub.open(req.NodeID)
 	defer s.hub.close(req.NodeID, st)
 	lost := s.Cluster.Lost()
-	var next time.Time // when the next message may go
+	var next time.Time // the earliest for the next message
 	for {
 		if m := st.take(s.hub, req.NodeID); m != nil {
 			if err := send(m); err != nil {
 				return err
 			}
-			next = time.Now().Add(s.hub.distance())
+			next = time.Now().Add(leastDistance)
 		}
 		select {
 		case <-st.wake:
+			if !st.due() {
+				continue
+			}
 		case <-lost:
 			return api.Errorf(api.ErrUnavailable, "this server has not heard from the leader for a while: what it knows may be old; ask another one")
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if d := time.Until(next); d > 0 && !wait(ctx, time.After(d)) {
+		now := time.Now()
+		if d := max(next.Sub(now), s.hub.pace.turn(now)); d > 0 && !wait(ctx, time.After(d)) {
 			return ctx.Err()
 		}
 	}

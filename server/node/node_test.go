@@ -185,6 +185,10 @@ func TestSyncSendsAllAndThenWhatChanges(t *testing.T) {
 			b.t.Fatal(err)
 		}
 		b.apply(&fsm.Reap{Allocs: []string{id(1000)}})
+		if m := take(); len(m) != 0 {
+			b.t.Fatalf("a collected allocation is told at once: %+v", m)
+		}
+		time.Sleep(removedAfter)
 		if m := take(); len(m) != 1 || !slices.Equal(m[0].Removed, []string{id(1000)}) {
 			b.t.Fatalf("a collected allocation: %+v", m)
 		}
