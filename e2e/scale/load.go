@@ -78,7 +78,7 @@ func (c *clusterRun) place(ctx context.Context, reads *readers, p placing) error
 		return err
 	}
 	c.report.say("%d jobs of %d on %d nodes", jobs, count, c.o.Nodes)
-	wait := c.profile(ctx, "load-"+key, time.Duration(max(3, total/12000))*time.Second)
+	wait := c.profile(ctx, "load-"+key, time.Duration(max(3, total/8000))*time.Second)
 	var before []usage
 	for _, m := range c.t.members {
 		before = append(before, usageOf(m.pid()))

@@ -146,6 +146,28 @@ func FuzzDecodeUpdate(f *testing.F) {
 	})
 }
 
+func FuzzDecodeMany(f *testing.F) {
+	b, err := encodeMany([]*api.AllocUpdateRequest{{NodeID: "n", SecretID: "s", Allocs: []*api.Allocation{allocation(1), {ID: "x"}}}, {NodeID: "m", Allocs: []*api.Allocation{allocation(2)}}, {}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		reqs, err := decodeMany(b)
+		if err != nil {
+			return
+		}
+		b, err = encodeMany(reqs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := decodeMany(b)
+		if err != nil || !wire.Same(again, reqs) {
+			t.Fatalf("what was decoded does not travel: %v", err)
+		}
+	})
+}
+
 func FuzzReadFrame(f *testing.F) {
 	frame, _ := errorFrame(api.ErrNotFound)
 	f.Add(frame)

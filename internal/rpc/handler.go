@@ -20,6 +20,7 @@ type Nodes interface {
 	Heartbeats(ctx context.Context, beats []*api.NodeHeartbeatRequest) ([]api.NodeHeartbeatAnswer, error)
 	Sync(ctx context.Context, req *api.NodeSyncRequest, send func(*api.NodeSync) error) error
 	UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error
+	UpdateMany(ctx context.Context, reqs []*api.AllocUpdateRequest) ([]error, error)
 	ResolveToken(ctx context.Context, req *api.TokenResolveRequest) (*api.TokenResolveResponse, error)
 	SignIdentities(ctx context.Context, req *api.IdentitySignRequest) (*api.IdentitySignResponse, error)
 }
@@ -107,6 +108,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
+	case pathUpdates:
+		return h.updates(w, r, body)
 	case pathSync:
 		req := new(api.NodeSyncRequest)
 		if err := decodeObject(body, "request", req); err != nil {
@@ -121,7 +124,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 // than a hundred times the memory that it came in.
 func bodyLimit(path string) int64 {
 	switch path {
-	case pathUpdate:
+	case pathUpdate, pathUpdates:
 		return maxRequest
 	case pathRegister, pathDeadlines:
 		return maxNode

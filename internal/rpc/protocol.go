@@ -22,6 +22,7 @@ const (
 	pathDeadlines = Prefix + "server/deadlines" // from the leader to the others
 	pathBeats     = Prefix + "node/heartbeats"  // from a server to the leader
 	pathUpdate    = Prefix + "node/update"
+	pathUpdates   = Prefix + "node/updates" // from a server to the leader
 	pathSync      = Prefix + "node/sync"
 	pathResolve   = Prefix + "acl/resolve"
 	pathSign      = Prefix + "identity/sign"
@@ -42,6 +43,7 @@ var roles = map[string][]tlsx.Role{
 	pathDeadlines: {tlsx.RoleServer},
 	pathBeats:     {tlsx.RoleServer},
 	pathUpdate:    {tlsx.RoleClient, tlsx.RoleServer},
+	pathUpdates:   {tlsx.RoleServer},
 	pathSync:      {tlsx.RoleClient, tlsx.RoleServer},
 	pathResolve:   {tlsx.RoleClient, tlsx.RoleServer},
 	pathSign:      {tlsx.RoleClient, tlsx.RoleServer},

@@ -54,6 +54,14 @@ func (f *fake) UpdateAllocs(_ context.Context, req *api.AllocUpdateRequest) erro
 	return f.update(req)
 }
 
+func (f *fake) UpdateMany(_ context.Context, reqs []*api.AllocUpdateRequest) ([]error, error) {
+	out := make([]error, len(reqs))
+	for i, req := range reqs {
+		out[i] = f.update(req)
+	}
+	return out, nil
+}
+
 // serve answers with f over TCP until the test ends.
 func serve(t *testing.T, f *fake) *httptest.Server {
 	t.Helper()
@@ -231,6 +239,38 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
+// TestUpdatesOfManyNodes: each has its own answer, and what is too much for one
+// call goes in several.
+func TestUpdatesOfManyNodes(t *testing.T) {
+	var got []*api.AllocUpdateRequest
+	s := serve(t, &fake{update: func(req *api.AllocUpdateRequest) error {
+		got = append(got, req)
+		if req.NodeID == "n3" {
+			return api.Errorf(api.ErrDenied, "not %s", req.NodeID)
+		}
+		return nil
+	}})
+	for size, count := range map[int]int{10: 5, 1 << 20: 40} {
+		got = nil
+		var want []*api.AllocUpdateRequest
+		for i := range count {
+			a := allocation(i)
+			want = append(want, &api.AllocUpdateRequest{NodeID: fmt.Sprint("n", i), SecretID: api.Sensitive(fmt.Sprint("s", i)), Allocs: []*api.Allocation{
+				{ID: a.ID, ClientStatus: "running", ClientDescription: strings.Repeat(fmt.Sprint(i%10), size)[i%10:], TaskStates: a.TaskStates, NetworkStatus: a.NetworkStatus, DeploymentStatus: a.DeploymentStatus}, {ID: "other", ClientStatus: "failed"},
+			}})
+		}
+		failed, err := client(t, s).UpdateMany(t.Context(), want)
+		if err != nil || len(failed) != count || !wire.Same(got, want) || got[1].SecretID.Reveal() != "s1" {
+			t.Fatalf("size %d: %d of %d, %v", size, len(got), count, err)
+		}
+		for i, err := range failed {
+			if denied := errors.Is(err, api.ErrDenied); denied != (i == 3) || err != nil && !denied {
+				t.Errorf("size %d: node %d got %v", size, i, err)
+			}
+		}
+	}
+}
+
 // TestForeignRequests: nothing but the codec is taken, and not too much of it.
 func TestForeignRequests(t *testing.T) {
 	s := serve(t, &fake{register: func(*api.NodeRegisterRequest) (*api.NodeRegisterResponse, error) {
@@ -300,7 +340,7 @@ func TestLargeUpdatesAreSplit(t *testing.T) {
 // A description of a node that would take gigabytes is not decoded.
 func TestBodiesAreBoundedByCall(t *testing.T) {
 	s := serve(t, &fake{})
-	for path, size := range map[string]int{pathRegister: maxNode + 1, pathHeartbeat: maxSmall + 1, pathSync: maxSmall + 1, pathUpdate: maxRequest + 1, Prefix + "other": maxSmall + 1} {
+	for path, size := range map[string]int{pathRegister: maxNode + 1, pathHeartbeat: maxSmall + 1, pathSync: maxSmall + 1, pathUpdate: maxRequest + 1, pathUpdates: maxRequest + 1, Prefix + "other": maxSmall + 1} {
 		resp, err := http.Post(s.URL+path, contentType, strings.NewReader(strings.Repeat("\xa0", size)))
 		if err != nil {
 			t.Fatal(err)

@@ -29,6 +29,11 @@ func encodeUpdates(req *api.AllocUpdateRequest, allocs []*api.Allocation) (b []b
 
 func encodeUpdate(req *api.AllocUpdateRequest, allocs []*api.Allocation) ([]byte, error) {
 	w := wire.NewWriter(nil)
+	err := writeUpdate(w, req, allocs)
+	return w.Bytes(), err
+}
+
+func writeUpdate(w *wire.Writer, req *api.AllocUpdateRequest, allocs []*api.Allocation) error {
 	w.ID(req.NodeID)
 	w.String(req.SecretID.Reveal())
 	w.Uint(uint64(len(allocs)))
@@ -42,20 +47,28 @@ func encodeUpdate(req *api.AllocUpdateRequest, allocs []*api.Allocation) ([]byte
 		}
 		if a.NetworkStatus != nil {
 			if err := w.Object(a.NetworkStatus); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		if a.DeploymentStatus != nil {
 			if err := w.Object(a.DeploymentStatus); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return w.Bytes(), nil
+	return nil
 }
 
 func decodeUpdate(b []byte) (*api.AllocUpdateRequest, error) {
 	r := wire.NewReader(b)
+	req := readUpdate(r)
+	if err := r.End(); err != nil {
+		return nil, api.Errorf(api.ErrInvalid, "updates of allocations: %v", err)
+	}
+	return req, nil
+}
+
+func readUpdate(r *wire.Reader) *api.AllocUpdateRequest {
 	req := &api.AllocUpdateRequest{NodeID: r.ID(), SecretID: api.Sensitive(r.String())}
 	for range r.Len() {
 		a := &api.Allocation{ID: r.ID()}
@@ -75,10 +88,7 @@ func decodeUpdate(b []byte) (*api.AllocUpdateRequest, error) {
 		}
 		req.Allocs = append(req.Allocs, a)
 	}
-	if err := r.End(); err != nil {
-		return nil, api.Errorf(api.ErrInvalid, "updates of allocations: %v", err)
-	}
-	return req, nil
+	return req
 }
 
 // decodeObject reads a request or an answer in CBOR.

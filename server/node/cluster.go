@@ -26,6 +26,8 @@ type Peer interface {
 	// Heartbeats passes several on; the answers are in their order.
 	Heartbeats(ctx context.Context, beats []*api.NodeHeartbeatRequest) ([]api.NodeHeartbeatAnswer, error)
 	UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) error
+	// UpdateMany passes on what several nodes said; the errors are in their order.
+	UpdateMany(ctx context.Context, reqs []*api.AllocUpdateRequest) ([]error, error)
 	// Deadlines tells the server for how long nodes are still waited for.
 	Deadlines(ctx context.Context, d *api.NodeDeadlines) error
 }

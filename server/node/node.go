@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seraihq/serai/api"
@@ -47,6 +48,7 @@ type Service struct {
 	hub     *hub
 	updater *updater
 	beats   *beats
+	passer  *passer
 }
 
 // New makes the service.
@@ -59,17 +61,19 @@ func New(c Config) *Service {
 	}
 	s := &Service{Config: c, hub: newHub(c.Store), updater: newUpdater(c.Store, c.Log)}
 	s.beats = newBeats(s.passBeats)
+	s.passer = newPasser(s.passUpdates)
 	return s
 }
 
-// Run hands out changes, applies updates and passes heartbeats on until ctx ends.
+// Run hands out changes, applies updates, and passes them and heartbeats on,
+// until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	done := make(chan error, 2)
-	go func() { done <- s.hub.run(ctx) }()
-	go func() { done <- s.beats.run(ctx) }()
+	var others sync.WaitGroup
+	for _, run := range []func(context.Context) error{s.hub.run, s.beats.run, s.passer.run} {
+		others.Go(func() { _ = run(ctx) }) // all of them end with ctx
+	}
 	err := s.updater.run(ctx)
-	<-done
-	<-done
+	others.Wait()
 	return err
 }
 
@@ -285,9 +289,16 @@ func (s *Service) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest)
 	if peer, err := s.leader(ctx); err != nil {
 		return err
 	} else if peer != nil {
-		return peer.UpdateAllocs(ctx, req)
+		return s.passer.update(ctx, req)
 	}
-	view := s.Store.View()
+	if err := allowed(s.Store.View(), req); err != nil {
+		return err
+	}
+	return s.updater.update(ctx, req.Allocs)
+}
+
+// allowed refuses what a node may not say.
+func allowed(view *state.View, req *api.AllocUpdateRequest) error {
 	if _, err := known(view, req.NodeID, req.SecretID); err != nil {
 		return err
 	}
@@ -299,7 +310,7 @@ func (s *Service) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest)
 			return api.Errorf(api.ErrDenied, "allocation %s is not on node %s", a.ID, req.NodeID)
 		}
 	}
-	return s.updater.update(ctx, req.Allocs)
+	return nil
 }
 
 func known(v *state.View, nodeID string, secret api.Sensitive) (*api.Node, error) {
