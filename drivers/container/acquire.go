@@ -12,8 +12,12 @@ import (
 	"github.com/seraihq/serai/drivers/container/image"
 )
 
-// progressEvery is how often a task's events tell how far its image is.
-const progressEvery = 5 * time.Second
+// progressEvery and progressSlowest are how often a task's events tell how far its image is: less and less often, or a long pull would push all else
+// out of the events.
+const (
+	progressEvery   = 5 * time.Second
+	progressSlowest = time.Minute
+)
 
 // openStore opens the image store that the configuration describes.
 func openStore(c config, logger *slog.Logger) (images, error) {
@@ -34,6 +38,9 @@ func (d *Driver) acquire(ctx context.Context, store images, p *plan) (*image.Ima
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it took longer than image_pull_timeout, %v", timeout))
 	defer cancel()
 	img, err := store.Acquire(ctx, p.task.ID, req, d.progress(p))
+	if errors.Is(err, image.ErrNoSpace) && d.makeRoom(ctx, store, p) {
+		img, err = store.Acquire(ctx, p.task.ID, req, d.progress(p))
+	}
 	switch {
 	case err == nil:
 		return img, nil
@@ -44,6 +51,23 @@ func (d *Driver) acquire(ctx context.Context, store images, p *plan) (*image.Ima
 		return nil, drivers.Recoverable(err)
 	}
 	return nil, err
+}
+
+// makeRoom removes the images that no task uses when one does not fit, and says whether there were any.
+func (d *Driver) makeRoom(ctx context.Context, store images, p *plan) bool {
+	if !p.settings.GC.Image {
+		return false
+	}
+	gone, err := store.Collect(ctx, image.CollectOptions{})
+	if err != nil {
+		d.Logger.Warn("images cannot be collected", "err", err)
+	}
+	if len(gone.Images) == 0 {
+		return false
+	}
+	d.Logger.Info("unused images are removed: there was no space for another", "images", len(gone.Images), "layers", gone.Layers)
+	d.Tell(p.task, fmt.Sprintf("No space for image %s: unused images are removed (%d), and it is tried again", p.opts.Image, len(gone.Images)))
+	return true
 }
 
 // request is what the job asks of the image store.
@@ -93,11 +117,16 @@ func registryOf(ref string) string {
 // progress tells the task's events about a pull, not too often.
 func (d *Driver) progress(p *plan) func(image.Progress) {
 	var last time.Time
-	told := false
+	var wait time.Duration
+	looked, told := false, false
 	return func(now image.Progress) {
 		switch {
-		case now.Phase == image.PhasePull && time.Since(last) >= progressEvery:
+		case now.Phase == image.PhaseResolve && !looked:
+			looked = true
+			d.Tell(p.task, "Looking for image "+p.opts.Image)
+		case now.Phase == image.PhasePull && time.Since(last) >= wait:
 			last, told = time.Now(), true
+			wait = min(max(2*wait, progressEvery), progressSlowest)
 			d.Tell(p.task, fmt.Sprintf("Downloading image %s: %d of %d layers ready, %s of %s", p.opts.Image, now.Ready, now.Layers,
 				megabytes(now.Bytes), megabytes(now.Total)))
 		case now.Phase == image.PhaseDone && (told || now.Bytes > 0):

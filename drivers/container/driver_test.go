@@ -237,3 +237,32 @@ func TestCollect(t *testing.T) {
 		t.Errorf("%+v", w.store.collected)
 	}
 }
+
+// An image that does not fit is tried once more when images that nobody uses could go, and the task's events say so.
+func TestRoomForAnImage(t *testing.T) {
+	w := newWorld(t, nil)
+	events, err := w.d.Events(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.store.err, w.store.unused = image.ErrNoSpace, []string{"sha256:old"}
+	r := w.run(map[string]any{"command": "true"})
+	if res := r.finish(); !res.Successful() {
+		t.Errorf("%+v", res)
+	}
+	if e := <-events; e.TaskID != r.task.ID || !strings.Contains(e.Message, "unused images are removed (1)") {
+		t.Errorf("the task's events say %+v", e)
+	}
+	// Nothing can go.
+	w.store.err = image.ErrNoSpace
+	r = w.run(map[string]any{"command": "true"})
+	if err := r.try(); !errors.Is(err, image.ErrNoSpace) {
+		t.Error(err)
+	}
+	// The operator does not want images to be removed.
+	w = newWorld(t, map[string]any{"gc": map[string]any{"image": false}})
+	w.store.err, w.store.unused = image.ErrNoSpace, []string{"sha256:old"}
+	if err := w.run(map[string]any{"command": "true"}).try(); !errors.Is(err, image.ErrNoSpace) || len(w.store.collected) > 0 {
+		t.Errorf("%v, %v", err, w.store.collected)
+	}
+}

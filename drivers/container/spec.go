@@ -95,7 +95,10 @@ func (p *plan) complete(root *contain.Tree, who string) (err error) {
 		return err
 	}
 	if s.User, err = resolveUser(root, who, p.opts.GroupAdd); err != nil {
-		return err
+		if p.task.User == "" && who != "" {
+			return fmt.Errorf("image %s wants to run as %q: %w: set the task's user", p.opts.Image, who, err)
+		}
+		return fmt.Errorf("image %s: %w", p.opts.Image, err)
 	}
 	if s.Namespaces.OwnUsers {
 		for _, id := range append([]uint32{s.User.UID, s.User.GID}, s.User.Groups...) {

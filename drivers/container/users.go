@@ -73,7 +73,7 @@ func lookup(accounts []account, groups []group, spec string, more []string) (use
 	} else {
 		i := slices.IndexFunc(accounts, func(a account) bool { return a.name == name })
 		if i < 0 {
-			return c, fmt.Errorf("user %q is not in the image's /etc/passwd", name)
+			return c, fmt.Errorf("user %q is not in the image's /etc/passwd: name one that is there, or a number such as \"1000:1000\"", name)
 		}
 		c.UID, c.GID, c.Name, c.Home = accounts[i].uid, accounts[i].gid, name, accounts[i].home
 	}
@@ -108,7 +108,7 @@ func groupID(groups []group, name string) (uint32, error) {
 	}
 	i := slices.IndexFunc(groups, func(g group) bool { return g.name == name })
 	if i < 0 {
-		return 0, fmt.Errorf("group %q is not in the image's /etc/group", name)
+		return 0, fmt.Errorf("group %q is not in the image's /etc/group: name one that is there, or a number", name)
 	}
 	return groups[i].gid, nil
 }

@@ -66,7 +66,9 @@ type fakeStore struct {
 	owners    map[string]string
 	asked     []image.Request
 	collected []image.CollectOptions
-	err       error
+	// unused images are what the next Collect removes, and with them err.
+	unused []string
+	err    error
 }
 
 func (f *fakeStore) Acquire(_ context.Context, owner string, req image.Request, progress func(image.Progress)) (*image.Image, error) {
@@ -104,8 +106,14 @@ func (f *fakeStore) Owners(context.Context) (out []image.Owner, err error) {
 }
 
 func (f *fakeStore) Collect(_ context.Context, o image.CollectOptions) (image.Collected, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.collected = append(f.collected, o)
-	return image.Collected{}, nil
+	gone := image.Collected{Images: f.unused}
+	if len(f.unused) > 0 {
+		f.unused, f.err = nil, nil
+	}
+	return gone, nil
 }
 
 // world is a driver, its images and their files.

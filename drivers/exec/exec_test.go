@@ -309,9 +309,16 @@ func TestProcessLimit(t *testing.T) {
 	if !l.Has("pids") {
 		t.Skip("not here: no pids controller")
 	}
+	events, err := d.Events(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := newRun(t, d, "(for i in $(seq 50); do sleep 5 & done) 2>&1; exit 0")
 	r.finish()
 	r.expect("fork")
+	if e := <-events; e.TaskID != r.task.ID || !strings.Contains(e.Message, "limit of 20 processes") {
+		t.Errorf("the task's events say %+v", e)
+	}
 	r = newRun(t, d, "bomb() { bomb | bomb & }; bomb; sleep 60")
 	r.start(io.Discard)
 	began := time.Now()

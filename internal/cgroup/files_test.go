@@ -95,6 +95,17 @@ func TestUsage(t *testing.T) {
 	if got := v1.Usage(); got != want || v1.OOMKills() != 2 {
 		t.Errorf("%+v, %d kills", got, v1.OOMKills())
 	}
+	for name, g := range map[string]Group{
+		"v1": {Paths: map[string]string{"pids": tree(t, map[string]string{"pids.max": "50\n", "pids.events": "max 3\n"})}},
+		"v2": {Paths: map[string]string{Unified: tree(t, map[string]string{"pids.max": "50\n", "pids.events": "max 3\n"})}},
+	} {
+		if limit, refused := g.Forks(); limit != 50 || refused != 3 {
+			t.Errorf("%s: limit %d, refused %d", name, limit, refused)
+		}
+	}
+	if limit, refused := (Group{}).Forks(); limit != 0 || refused != 0 {
+		t.Errorf("limit %d, refused %d of no group", limit, refused)
+	}
 	if got := (Group{}).Usage(); got != (Usage{}) {
 		t.Errorf("%+v", got)
 	}

@@ -82,6 +82,18 @@ func (g Group) OOMKills() uint64 {
 	return 0
 }
 
+// Forks is how many processes and threads the group may have, and how often the kernel has refused it another one; zeros where that is not known.
+func (g Group) Forks() (limit, refused uint64) {
+	dir, ok := g.Paths["pids"]
+	if !ok {
+		if dir, ok = g.Paths[Unified]; !ok {
+			return 0, 0
+		}
+	}
+	limit, _ = number[uint64](dir, "pids.max")
+	return limit, table(dir, "pids.events")["max"]
+}
+
 func number[T ~uint64 | ~int64](dir, name string) (T, bool) {
 	b, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {

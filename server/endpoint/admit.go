@@ -124,7 +124,7 @@ func (e *Endpoints) driverConfigs(job *api.Job) api.Problems {
 		for ti, t := range g.Tasks {
 			if _, err := e.Drivers(t.Driver, t.Config); err != nil {
 				out = append(out, api.Problem{Path: fmt.Sprintf("TaskGroups[%d].Tasks[%d].Config", gi, ti),
-					Text: fmt.Sprintf("group %q: task %q: config: %v", g.Name, t.Name, err)})
+					Text: fmt.Sprintf("group %q: task %q: %v", g.Name, t.Name, err)})
 			}
 		}
 	}

@@ -76,7 +76,7 @@ func (b *budget) room(n int64) error {
 		return err
 	}
 	if free-b.limits.Spare < n {
-		return fmt.Errorf("%d MiB are free where images are kept, and %d are to stay so: make room there, or lower the image_gc settings: %w",
+		return fmt.Errorf("%d MiB are free where images are kept, and %d are to stay so: make room there, or let unused images go sooner by gc { image_delay, max_disk_percent }: %w",
 			free/mib, b.limits.Spare/mib, ErrNoSpace)
 	}
 	return nil

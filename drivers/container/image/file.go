@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -123,8 +124,8 @@ func fromLayout(files fileTree, index []byte, r *request, limits Limits) (*sourc
 		}
 		names = append(names, tag)
 	}
-	if len(m.Manifests) == 1 && len(found) == 0 && names[0] == "" {
-		found = m.Manifests // one image without a name
+	if len(found) == 0 && oneImage(m.Manifests) {
+		found = m.Manifests
 	}
 	if len(found) == 0 {
 		return nil, notInside(r, names)
@@ -148,6 +149,13 @@ func fromLayout(files fileTree, index []byte, r *request, limits Limits) (*sourc
 		return nil, err
 	}
 	return resolve(context.Background(), from, r.name, raw, r.platform, limits)
+}
+
+// oneImage is whether a layout without names has one image: a single manifest, or one for each of several platforms.
+func oneImage(all []descriptor) bool {
+	return !slices.ContainsFunc(all, func(d descriptor) bool {
+		return d.Annotations[annotationRef] != "" || len(all) > 1 && d.Platform == nil
+	})
 }
 
 // layoutBlobs are the blobs of an OCI layout.

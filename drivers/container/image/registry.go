@@ -139,10 +139,12 @@ func (r *registries) open(ctx context.Context, req *request) (*source, error) {
 	if err != nil && req.AuthSoftFail && errors.Is(err, ErrDenied) {
 		src, err = r.openAt(ctx, req, req.ref, anonymous)
 	}
-	if err != nil {
-		return nil, errors.Join(append([]error{err}, failures...)...)
+	for _, f := range failures {
+		if err != nil {
+			err = fmt.Errorf("%w; %w", err, f)
+		}
 	}
-	return src, nil
+	return src, err
 }
 
 // mirrors are the references by which the mirrors know the same image.
@@ -191,6 +193,34 @@ func (r *registries) openAt(ctx context.Context, req *request, ref name.Referenc
 type registryBlobs struct {
 	puller *remote.Puller
 	repo   name.Repository
+	// refused is what to say when the registry does not let us have something.
+	refused string
+}
+
+// refusal says what a registry did not find enough. The user's name is told, nothing else of the login.
+func refusal(ctx context.Context, host string, auth authn.Authenticator) string {
+	c, err := authn.Authorization(ctx, auth)
+	switch {
+	case err == nil && c.Username != "":
+		return fmt.Sprintf("%s does not take the login of %q, or does not let it have this image", host, c.Username)
+	case err == nil && *c != authn.AuthConfig{}:
+		return host + " does not take the token, or does not let it have this image"
+	}
+	return "it may not exist, or it needs a login, and there is none for " + host +
+		": give the task an auth block, or the node one in the auth block of plugin \"container\""
+}
+
+// fault is registryError, and says of a login that was not enough whose it was.
+func (b *registryBlobs) fault(err error) error {
+	answer, answered := errors.AsType[*transport.Error](err)
+	if err = registryError(err); answered && refusing(answer.StatusCode) && errors.Is(err, ErrDenied) {
+		return fmt.Errorf("%s: %w", b.refused, err)
+	}
+	return err
+}
+
+func refusing(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
 }
 
 // dial prepares to speak to the registry of a reference.
@@ -215,7 +245,7 @@ func (r *registries) dial(ctx context.Context, ref name.Reference, creds login) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return &registryBlobs{puller, ref.Context()}, ref, nil
+	return &registryBlobs{puller, ref.Context(), refusal(ctx, host, auth)}, ref, nil
 }
 
 // isLoopback is whether a registry is on this host, which needs no encryption to
@@ -234,7 +264,7 @@ func (b *registryBlobs) close() {}
 func (b *registryBlobs) get(ctx context.Context, ref name.Reference, limit int64) ([]byte, error) {
 	d, err := b.puller.Get(withLimit(ctx, limit), ref)
 	if err != nil {
-		return nil, registryError(err)
+		return nil, b.fault(err)
 	}
 	return d.Manifest, nil
 }
@@ -246,11 +276,11 @@ func (b *registryBlobs) manifest(ctx context.Context, d digest, limit int64) ([]
 func (b *registryBlobs) blob(ctx context.Context, d digest, _ int64) (io.ReadCloser, error) {
 	l, err := b.puller.Layer(ctx, b.repo.Digest(d.String()))
 	if err != nil {
-		return nil, registryError(err)
+		return nil, b.fault(err)
 	}
 	rc, err := l.Compressed()
 	if err != nil {
-		return nil, registryError(err)
+		return nil, b.fault(err)
 	}
 	return readCloser{errorReader{rc}, rc}, nil
 }
@@ -285,8 +315,8 @@ func registryError(err error) error {
 		return kind(ErrUnavailable, err)
 	case answer.StatusCode == http.StatusNotFound:
 		return kind(ErrNotFound, err)
-	case answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("%w: it may not exist, or it needs a login: %w", ErrDenied, err)
+	case refusing(answer.StatusCode):
+		return kind(ErrDenied, err)
 	case answer.StatusCode >= 500 || answer.StatusCode == http.StatusTooManyRequests:
 		return kind(ErrUnavailable, err)
 	}

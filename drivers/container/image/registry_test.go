@@ -241,24 +241,28 @@ func TestLogins(t *testing.T) {
 		auth    *Auth
 		soft    bool
 		ok      bool
+		told    string
 	}{
-		"none":             {Options{}, nil, false, false},
-		"job":              {Options{}, &Auth{Username: "me", Password: "sentinel"}, false, true},
-		"job, wrong":       {Options{}, &Auth{Username: "me", Password: "sentinel2"}, false, false},
-		"job before file":  {Options{AuthFile: config(`{"auths":{"` + h.host + `":{"auth":"` + basic + `"}}}`)}, &Auth{Username: "x"}, false, false},
-		"file":             {Options{AuthFile: config(`{"auths":{"` + h.host + `":{"auth":"` + basic + `"}}}`)}, nil, false, true},
-		"file, with https": {Options{AuthFile: config(`{"auths":{"https://` + h.host + `/v2/":{"username":"me","password":"sentinel"}}}`)}, nil, false, true},
-		"file of another":  {Options{AuthFile: config(`{"auths":{"other.example":{"auth":"` + basic + `"}}}`)}, nil, false, false},
-		"credHelpers":      {Options{AuthFile: config(`{"credHelpers":{"` + h.host + `":"test"}}`)}, nil, false, true},
-		"credsStore":       {Options{AuthFile: config(`{"auths":{"` + h.host + `":{}},"credsStore":"test"}`)}, nil, false, true},
-		"helper":           {Options{AuthHelper: "test"}, nil, false, true},
-		"helper is broken": {Options{AuthHelper: "broken"}, nil, false, false},
-		"no such helper":   {Options{AuthHelper: "missing"}, nil, false, false},
+		"none":             {Options{}, nil, false, false, "there is none for " + h.host},
+		"job":              {Options{}, &Auth{Username: "me", Password: "sentinel"}, false, true, ""},
+		"job, wrong":       {Options{}, &Auth{Username: "me", Password: "sentinel2"}, false, false, `does not take the login of "me"`},
+		"job before file":  {Options{AuthFile: config(`{"auths":{"` + h.host + `":{"auth":"` + basic + `"}}}`)}, &Auth{Username: "x"}, false, false, `does not take the login of "x"`},
+		"file":             {Options{AuthFile: config(`{"auths":{"` + h.host + `":{"auth":"` + basic + `"}}}`)}, nil, false, true, ""},
+		"file, with https": {Options{AuthFile: config(`{"auths":{"https://` + h.host + `/v2/":{"username":"me","password":"sentinel"}}}`)}, nil, false, true, ""},
+		"file of another":  {Options{AuthFile: config(`{"auths":{"other.example":{"auth":"` + basic + `"}}}`)}, nil, false, false, ""},
+		"credHelpers":      {Options{AuthFile: config(`{"credHelpers":{"` + h.host + `":"test"}}`)}, nil, false, true, ""},
+		"credsStore":       {Options{AuthFile: config(`{"auths":{"` + h.host + `":{}},"credsStore":"test"}`)}, nil, false, true, ""},
+		"helper":           {Options{AuthHelper: "test"}, nil, false, true, ""},
+		"helper is broken": {Options{AuthHelper: "broken"}, nil, false, false, ""},
+		"no such helper":   {Options{AuthHelper: "missing"}, nil, false, false, ""},
 	} {
 		s := openStore(t, t.TempDir(), test.options)
 		_, err := s.Acquire(t.Context(), "o", Request{Ref: ref, Auth: test.auth, AuthSoftFail: test.soft}, nil)
 		if (err == nil) != test.ok || err != nil && !errors.Is(err, ErrDenied) {
 			t.Errorf("%s: %v", what, err)
+		}
+		if !strings.Contains(fmt.Sprint(err), test.told) {
+			t.Errorf("%s: %v; want %q", what, err, test.told)
 		}
 		if strings.Contains(fmt.Sprint(err), "sentinel") || strings.Contains(fmt.Sprintf("%v %+v %#v", test.auth, test.auth, test.auth), "sentinel") {
 			t.Errorf("%s: the secret is told: %v", what, err)

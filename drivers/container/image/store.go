@@ -87,13 +87,14 @@ func (s *Store) locked(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// free is how many bytes the store's filesystem has left.
+// free is how many bytes the store's filesystem has left, of how many that we may use: what it keeps for root, or for itself, is in neither, as in
+// the percentages of df.
 func (s *Store) free() (free, size int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(s.dir, &st); err != nil {
 		return 0, 0, fmt.Errorf("image store %s: %w", s.dir, err)
 	}
-	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil
+	return int64(st.Bavail) * st.Bsize, (int64(st.Blocks-st.Bfree) + int64(st.Bavail)) * st.Bsize, nil
 }
 
 // writeRecord puts v at path as JSON: wholly, or not at all.

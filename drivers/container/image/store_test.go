@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -382,6 +383,24 @@ func TestLoad(t *testing.T) {
 	must(t, err)
 	must(t, l.AppendImage(one, layout.WithAnnotations(map[string]string{annotationRef: "1"})))
 	must(t, l.AppendImage(two, layout.WithAnnotations(map[string]string{annotationRef: "2"})))
+	var platforms []v1.Image
+	for i, arch := range []string{"s390x", runtime.GOARCH} {
+		c, err := []v1.Image{one, two}[i].ConfigFile()
+		must(t, err)
+		c = c.DeepCopy()
+		c.OS, c.Architecture = "linux", arch
+		img, err := mutate.ConfigFile([]v1.Image{one, two}[i], c)
+		must(t, err)
+		platforms = append(platforms, img)
+	}
+	nameless, err := layout.Write(filepath.Join(root, "nameless"), empty.Index)
+	must(t, err)
+	must(t, nameless.AppendImage(platforms[0], layout.WithPlatform(v1.Platform{OS: "linux", Architecture: "s390x"})))
+	must(t, nameless.AppendImage(platforms[1], layout.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH})))
+	ambiguous, err := layout.Write(filepath.Join(root, "ambiguous"), empty.Index)
+	must(t, err)
+	must(t, ambiguous.AppendImage(one))
+	must(t, ambiguous.AppendImage(two))
 	must(t, os.WriteFile(filepath.Join(root, "text"), []byte("no archive, but long enough to be a block of one"), 0o600))
 	must(t, os.WriteFile(filepath.Join(root, "empty.tar"), tarOf(t), 0o600))
 	must(t, os.WriteFile(filepath.Join(root, "one.tar.gz"), gzipped(t, tarOf(t)), 0o600))
@@ -403,6 +422,8 @@ func TestLoad(t *testing.T) {
 		"not in it":         {"one.tar", "three", "", ErrNotFound},
 		"layout, by tag":    {"layout", "any:2", "two", nil},
 		"layout, not there": {"layout", "any:3", "", ErrNotFound},
+		"of two platforms":  {"nameless", "any:1", "two", nil},
+		"which of two":      {"ambiguous", "any:1", "", ErrNotFound},
 		"no such file":      {"missing.tar", "", "", ErrNotFound},
 		"outside":           {"../" + filepath.Base(outside) + "/out.tar", "", "", errAny},
 		"link out":          {"link.tar", "", "", errAny},

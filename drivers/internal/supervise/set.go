@@ -72,7 +72,7 @@ func (s *Set) Tasks() (running, known int) { return s.tasks.Count((*Task).Runnin
 
 // Begin watches over a task whose process has just been started, and returns its handle.
 func (s *Set) Begin(t *Task, p *process.Process) (*drivers.TaskHandle, error) {
-	t.process, t.done = p, make(chan struct{})
+	t.process, t.done, t.tell = p, make(chan struct{}), func(text string) { s.Tell(t.Config, text) }
 	t.State.Process = p.Identity()
 	t.holdOutputs()
 	text, err := json.Marshal(t.State)
@@ -106,6 +106,8 @@ func (s *Set) Recover(ctx context.Context, h *drivers.TaskHandle) error {
 	if err := json.Unmarshal(h.DriverState, &t.State); err != nil {
 		return fmt.Errorf("task %s: its handle cannot be read: %w: %w", t.ID, err, drivers.ErrTaskNotFound)
 	}
+	t.tell = func(text string) { s.Tell(t.Config, text) }
+	_, t.forks = t.State.Group.Forks() // told by the one before
 	if s.CleanupFor != nil {
 		t.Cleanup = s.CleanupFor(t)
 	}

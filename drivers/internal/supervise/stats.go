@@ -31,6 +31,7 @@ func (s *Set) Stats(ctx context.Context, id string, interval time.Duration) (<-c
 		for {
 			now := sample{at: time.Now(), usage: t.State.Group.Usage()}
 			t.keepLook(now)
+			t.tellForks()
 			select {
 			case out <- now.since(last):
 			case <-t.done:

@@ -49,10 +49,15 @@ type Task struct {
 	// agent that reads them end at the same time.
 	outputs []*os.File
 
+	// tell is for the task's events.
+	tell func(string)
+
 	mu        sync.Mutex
 	completed time.Time
 	result    drivers.ExitResult
 	looks     looks
+	// forks is how often the kernel had refused the task a process when that was last told.
+	forks uint64
 }
 
 // Running is whether the task's main process has not ended yet.
@@ -96,8 +101,21 @@ func (t *Task) watch() {
 	defer cancel()
 	killErr := t.State.Group.Kill(ctx)
 	failpoint.Kill("supervise:ended")
+	t.tellForks()
 	t.end(exit, killErr)
 	_ = t.process.Close()
+}
+
+// tellForks tells the task's events, once, that it has come to the limit of its processes: all that the task itself sees are calls that fail.
+func (t *Task) tellForks() {
+	limit, refused := t.State.Group.Forks()
+	t.mu.Lock()
+	first := refused > 0 && limit > 0 && t.forks == 0
+	t.forks = max(t.forks, refused)
+	t.mu.Unlock()
+	if first && t.tell != nil {
+		t.tell(fmt.Sprintf("The task has reached its limit of %d processes and threads, and could not start another: raise pids_limit, or start fewer", limit))
+	}
 }
 
 func (t *Task) end(exit process.Exit, err error) {
