@@ -8,7 +8,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -237,4 +239,107 @@ task "t" {
   }
 }`, server.URL)))
 	a.waitStatus(t, id, "complete", n)
+}
+
+// stranger is a user of the node who has nothing to do with serai.
+const stranger = 54321
+
+// asStranger runs a script as that user and fails for every line that it begins with "CAN".
+func asStranger(t *testing.T, script string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", `can() { if "$@" >/dev/null 2>&1 </dev/null; then echo "CAN $*"; fi; }
+`+script+`
+echo end`)
+	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: stranger, Gid: stranger}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.HasSuffix(string(out), "end\n") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, "CAN ") {
+			t.Errorf("a user of the node %s", line)
+		}
+	}
+}
+
+// connects is whether that user may connect to a socket.
+func connects(path string) bool {
+	done := make(chan bool)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: this thread stays the stranger
+		_, _, _ = syscall.RawSyscall(syscall.SYS_SETGROUPS, 0, 0, 0)
+		_, _, _ = syscall.RawSyscall(syscall.SYS_SETRESGID, stranger, stranger, stranger)
+		_, _, _ = syscall.RawSyscall(syscall.SYS_SETRESUID, stranger, stranger, stranger)
+		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		if err == nil {
+			err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: path})
+			_ = syscall.Close(fd)
+		}
+		done <- err == nil
+	}()
+	return <-done
+}
+
+// TestEscapeNodeUser: a user of the node, who is no task's, reaches nothing of the agent's and of its tasks': files, pipes, logs, sockets, processes; nor
+// a program with root's rights that a task of root's has left. Whoever lets everybody pass through data_dir opens the logs and what tasks have opened
+// themselves (the doctor says so), and nothing else.
+func TestEscapeNodeUser(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	a := start(t, rig.Options{})
+	for p := a.Dir; p != "/tmp" && p != "/"; p = filepath.Dir(p) {
+		if err := os.Chmod(p, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := a.jobID(t)
+	rooted := execTask("exec", `umask 077
+echo planted > /secrets/s; echo planted > /local/own; echo planted > /alloc/data/own
+cp /usr/bin/id /alloc/data/id; chmod 6755 /alloc/data/id; cp /usr/bin/id /local/id; chmod 6755 /local/id
+echo planted; exec sleep 600`, `user = "root"`)
+	a.register(t, oneGroup(id, "service", rooted, shell("raw", "umask 077; echo planted > $NOMAD_SECRETS_DIR/s; echo planted; exec sleep 600")))
+	s := a.waitOne(t, id, "running")
+	a.waitLogs(t, s.ID, "exec", "stdout", "planted")
+	a.waitLogs(t, s.ID, "raw", "stdout", "planted")
+	var processes []string
+	for _, p := range a.Processes() {
+		processes = append(processes, strconv.Itoa(p.PID))
+	}
+	if len(processes) < 3 {
+		t.Fatalf("only %q", processes)
+	}
+	asStranger(t, "for p in "+strings.Join(processes, " ")+`; do
+can kill -0 $p; can cat /proc/$p/environ; can ls /proc/$p/fd/; can ls /proc/$p/root/; can ls /proc/$p/cwd/; can head -c 1 /proc/$p/mem; can cat /proc/$p/maps
+done`)
+	dir := a.allocDir(t, s.ID)
+	// What lies in a directory of a task's is closed by the data directory, the rest by its own mode too.
+	closed := fmt.Sprintf(`cd %s 2>/dev/null
+for task in exec raw; do
+can ls %[2]s/$task/secrets; can cat %[2]s/$task/secrets/s; can touch %[2]s/$task/secrets/x; can ls %[2]s/$task/private
+for fifo in stdout stderr; do can timeout 1 sh -c "echo forged >%[2]s/alloc/logs/.$task.$fifo.fifo"; can timeout 1 head -c 1 %[2]s/alloc/logs/.$task.$fifo.fifo; done
+can touch %[2]s/alloc/logs/x; can mv %[2]s/alloc/logs %[2]s/alloc/gone; can mv %[2]s/$task/secrets %[2]s/$task/gone
+done
+can ls %[2]s; can ls %[3]s; can touch %[2]s/x; can rm -r %[2]s/exec; can cat %[2]s/exec/local/own
+can find %[1]s -name '*.db' -readable; can find %[1]s -path '*/alloc' -prune -o -type f -readable -print -quit -false; can ls %[1]s/client; can ls %[1]s/server; can touch %[1]s/x`,
+		a.DataDir(), dir, filepath.Dir(dir))
+	// "find" ends well when it has found nothing, so what it says counts.
+	closed = strings.ReplaceAll(closed, "can find", "found find")
+	closed = "found() { if [ -n \"$(\"$@\" 2>/dev/null)\" ]; then echo \"CAN $*\"; fi; }\n" + closed
+	asStranger(t, closed+fmt.Sprintf(`
+can ls %[1]s; can %[2]s/alloc/data/id; can %[2]s/exec/local/id; can touch %[2]s/alloc/data/x; can touch %[2]s/exec/local/x; can cat %[2]s/alloc/data/own; can cat %[2]s/alloc/logs/exec.stdout.0`, a.DataDir(), dir))
+	names, _ := a.sockets(t)
+	for _, opened := range []bool{false, true} {
+		if opened {
+			if err := os.Chmod(a.DataDir(), 0o711); err != nil {
+				t.Fatal(err)
+			}
+			asStranger(t, closed)
+		}
+		for _, name := range names {
+			if connects(name) {
+				t.Errorf("a user of the node can connect to %s", name)
+			}
+		}
+	}
 }

@@ -46,8 +46,11 @@ func (x *examination) modes() {
 	}
 	if bad := info.Mode().Perm() & 0o022; bad != 0 {
 		x.report.fail("files.data_dir", "chmod go-w "+c.DataDir, "data_dir %s can be written by others (mode %04o): they can replace state and keys", c.DataDir, info.Mode().Perm())
+	} else if info.Mode().Perm()&0o011 != 0 && c.Client.Enabled {
+		x.report.warn("files.data_dir", "chmod 700 "+c.DataDir+", unless tasks of raw_exec with users of their own must pass",
+			"everybody on this machine can pass through data_dir %s (mode %04o): to the logs of tasks, and to programs that run as root because a task of root's has left them there", c.DataDir, info.Mode().Perm())
 	} else {
-		x.report.ok("files.data_dir", "data_dir %s is written by its owner alone", c.DataDir)
+		x.report.ok("files.data_dir", "data_dir %s is its owner's alone", c.DataDir)
 	}
 	if owner, ok := owned(info); ok && owner != x.Host.UID && x.Host.UID != 0 {
 		x.report.warn("files.owner", noRoot, "data_dir %s belongs to user %d and this is user %d: not everything could be looked at", c.DataDir, owner, x.Host.UID)
