@@ -374,3 +374,35 @@ func (s *site) secrets(t *testing.T, token string) {
 		}
 	}
 }
+
+// TestJoinAfterANewGossipKey: a server that joins is told the key that gossip is
+// written with now, not the one of the first configuration.
+func TestJoinAfterANewGossipKey(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.ok(t, append([]string{"init"}, s.machine(1, "first")...)...)
+	secret, err := os.ReadFile(s.path("first", "etc", "management.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.env = []string{"SERAI_ADDR=https://" + s.net + "1:4646", "SERAI_CACERT=" + s.path("first", "data", "tls", "ca.pem"),
+		"SERAI_CLIENT_CERT=" + s.path("first", "etc", "cli.pem"), "SERAI_CLIENT_KEY=" + s.path("first", "etc", "cli.pem"),
+		"SERAI_TOKEN=" + strings.TrimSpace(string(secret))}
+	s.run(t, "first")
+	var ring struct{ PrimaryKeys map[string]int }
+	if err := json.Unmarshal([]byte(s.ok(t, "operator", "api", "/v1/agent/keyring/list")), &ring); err != nil || len(ring.PrimaryKeys) != 1 {
+		t.Fatalf("the keys of a new cluster: %+v, %v", ring, err)
+	}
+	fresh := strings.TrimSpace(s.ok(t, "operator", "gossip", "keyring", "generate"))
+	s.ok(t, "operator", "gossip", "keyring", "install", fresh)
+	s.ok(t, "operator", "gossip", "keyring", "use", fresh)
+	for old := range ring.PrimaryKeys {
+		s.ok(t, "operator", "gossip", "keyring", "remove", old)
+	}
+	s.ok(t, append(append([]string{"join"}, s.machine(2, "second")...), s.net+"1:4647", s.token(t, "-server"))...)
+	s.run(t, "second")
+	s.until(t, "the second server is a member", func() bool {
+		out, code := s.serai(t, "server", "members")
+		return code == 0 && strings.Count(out, "alive") == 2
+	})
+}

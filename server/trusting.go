@@ -13,7 +13,7 @@ import (
 type TLS struct {
 	Keys      *tlsx.Keys
 	CAKeyFile string
-	Gossip    string // key of server { encrypt }, for servers that join
+	Gossip    string // key of server { encrypt }, for servers that join before there is gossip
 	// Peer gives the way to the server at an address.
 	Peer func(address string) trust.Peer
 }
@@ -21,9 +21,20 @@ type TLS struct {
 func (s *Server) newTrust() *trust.Service {
 	return trust.New(trust.Config{
 		Store: s.store, Log: raftLog{s.raft}, Logger: s.cfg.Logger.With("component", "trust"),
-		Region: s.cfg.Region, Datacenter: s.cfg.Datacenter, Keys: s.cfg.TLS.Keys, KeyFile: s.cfg.TLS.CAKeyFile, Gossip: s.cfg.TLS.Gossip,
+		Region: s.cfg.Region, Datacenter: s.cfg.Datacenter, Keys: s.cfg.TLS.Keys, KeyFile: s.cfg.TLS.CAKeyFile, Gossip: s.gossipKey,
 		AccessControl: s.cfg.ACL.Enabled, Servers: s.Peers, LiveServer: s.liveServer, Leader: s.trustLeader, Others: s.trustOthers,
 	})
+}
+
+// gossipKey gives the key that gossip is written with, which is not the
+// configured one any more once the cluster has changed its keys.
+func (s *Server) gossipKey() string {
+	if g := s.talk.Load(); g != nil {
+		if key := g.Key(); key != "" {
+			return key.Reveal()
+		}
+	}
+	return s.cfg.TLS.Gossip
 }
 
 // trustLeader gives the way to the server that leads; nil: it is this one.

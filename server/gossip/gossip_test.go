@@ -312,6 +312,9 @@ func TestKeysAreRotated(t *testing.T) {
 	if err != nil || len(r.Keys) != 1 || r.Keys[second.Reveal()] != 2 || r.PrimaryKeys[second.Reveal()] != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
+	if a.Key() != second || b.Key() != second {
+		t.Error("what servers that join are told is not the key in use")
+	}
 	path := filepath.Join(dir, "keyring")
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {

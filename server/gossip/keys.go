@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"encoding/base64"
 	"fmt"
 
 	"github.com/hashicorp/serf/serf"
@@ -35,6 +36,14 @@ func (g *Gossip) RemoveKey(key api.Sensitive) (*api.KeyringResponse, error) {
 		return nil, err
 	}
 	return g.keys("remove a gossip key", func(k *serf.KeyManager) (*serf.KeyResponse, error) { return k.RemoveKey(key.Reveal()) })
+}
+
+// Key gives the key that this server writes with, in base64; empty: it does not encrypt.
+func (g *Gossip) Key() api.Sensitive {
+	if g.ring == nil {
+		return ""
+	}
+	return api.Sensitive(base64.StdEncoding.EncodeToString(g.ring.GetPrimaryKey()))
 }
 
 func (g *Gossip) keys(what string, do func(*serf.KeyManager) (*serf.KeyResponse, error)) (*api.KeyringResponse, error) {

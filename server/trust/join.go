@@ -245,7 +245,10 @@ func (s *Service) Secrets() (*pki.Secrets, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &pki.Secrets{Gossip: s.Gossip}
+	out := &pki.Secrets{}
+	if s.Gossip != nil {
+		out.Gossip = s.Gossip()
+	}
 	for _, key := range keys {
 		b, err := pki.KeyPEM(key)
 		if err != nil {

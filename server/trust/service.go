@@ -38,7 +38,8 @@ type Config struct {
 	Datacenter string
 	Keys       *tlsx.Keys // of the agent; nil: no TLS, and nothing works here
 	KeyFile    string     // keys of authorities, the one that signs first; empty: none are signed
-	Gossip     string     // key of server { encrypt }; empty: none
+	// Gossip gives the key that the servers' gossip is written with now; nil or empty: none.
+	Gossip func() string
 	// AccessControl says whether the agents of this cluster want tokens.
 	AccessControl bool
 	// Servers lists the RPC ports of the servers, host:port.

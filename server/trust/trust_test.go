@@ -75,7 +75,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.Service = New(Config{
 		Store: w.fsm.Store(), Log: w, Logger: slog.New(slog.DiscardHandler), Region: "global", Datacenter: "dc1", Keys: keys,
-		KeyFile: filepath.Join(dir, "ca-key"), Gossip: "hush",
+		KeyFile: filepath.Join(dir, "ca-key"), Gossip: func() string { return "hush" },
 		Servers: func() []string { return []string{"10.0.0.1:4647"} }, LiveServer: func(name string) bool { return name == "first" },
 		Leader: func(context.Context) (Peer, error) { return nil, nil },
 	})
