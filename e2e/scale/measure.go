@@ -43,7 +43,7 @@ func measure(ctx context.Context, o *options, shape shape, s *server, f *fleet, 
 	ran, stopped := f.running.Load(), f.ended.Load()
 	told, reports := f.told.Load(), f.reports.Load()
 	out.ServerBase = before.rss
-	<-s.profile(ctx, o.Profile, "heap-before.pprof", "/debug/pprof/heap")
+	<-s.profile(ctx, o.Profile, "heap-before.pprof", "/debug/pprof/heap?gc=1")
 	cpu := s.profile(ctx, o.Profile, "cpu.pprof", fmt.Sprintf("/debug/pprof/profile?seconds=%d", max(15, o.Jobs*o.Count/20000)))
 	if shape.churn {
 		churn, stop := context.WithCancel(ctx)
@@ -83,7 +83,7 @@ func measure(ctx context.Context, o *options, shape shape, s *server, f *fleet, 
 	}
 	<-cpu
 	s.settled(ctx)
-	<-s.profile(ctx, o.Profile, "heap-after.pprof", "/debug/pprof/heap")
+	<-s.profile(ctx, o.Profile, "heap-after.pprof", "/debug/pprof/heap?gc=1")
 	out.ServerMiB = usageOf(s.PID()).rss
 	out.ServerLive = s.liveHeap(ctx)
 	out.BytesPerAlloc = (out.ServerMiB - out.ServerBase) * (1 << 20) / float64(out.Allocations)

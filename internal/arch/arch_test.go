@@ -137,7 +137,6 @@ var heavy = map[string][]string{
 	"go.etcd.io/bbolt":                            {"client/store"},
 	"github.com/go-jose/go-jose":                  {"server/keyring"},
 	"github.com/fxamacker/cbor":                   {"internal/wire"},
-	"github.com/tidwall/btree":                    {"server/state"},
 	"github.com/moby/moby":                        {"drivers/docker"},
 	"github.com/vishvananda/netlink":              {"client/network"},
 	"github.com/google/nftables":                  {"client/network"},

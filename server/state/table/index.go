@@ -17,7 +17,6 @@ type Index[S comparable, K comparable, V comparable] struct {
 	unique bool
 	keys   func(V, []S) []S
 	cmp    func(a, b S) int
-	less   func(a, b entry[S, K]) bool
 	before []S // scratch of the single writer
 	after  []S
 	watch  keyWatch[S]
@@ -40,14 +39,13 @@ type index[K comparable, V comparable] interface {
 // them.
 func AddIndex[S comparable, K comparable, V comparable](t *Table[K, V], name string, compare func(a, b S) int, keys func(v V, dst []S) []S) *Index[S, K, V] {
 	ix := &Index[S, K, V]{name: name, table: t, pos: len(t.indexes), keys: keys, cmp: compare}
-	ix.less = func(a, b entry[S, K]) bool {
-		if c := compare(a.sec, b.sec); c != 0 {
-			return c < 0
-		}
-		return t.cfg.Compare(a.key, b.key) < 0
-	}
 	t.indexes = append(t.indexes, ix)
-	tr := newTree(ix.less)
+	tr := newTree(func(a, b entry[S, K]) int {
+		if c := compare(a.sec, b.sec); c != 0 {
+			return c
+		}
+		return t.cfg.Compare(a.key, b.key)
+	}, func(e entry[S, K]) entry[S, K] { return e })
 	d := t.in(t.store.View())
 	d.indexes = append(d.indexes, &tr)
 	return ix

@@ -27,7 +27,6 @@ type Table[K comparable, V comparable] struct {
 	cfg     Config[K, V]
 	store   *Store
 	pos     int
-	less    func(a, b row[K, V]) bool
 	indexes []index[K, V]
 	watch   tableWatch[K]
 }
@@ -50,8 +49,10 @@ type data[K comparable, V comparable] struct {
 // indexes are added before the first transaction.
 func Add[K comparable, V comparable](s *Store, cfg Config[K, V]) *Table[K, V] {
 	t := &Table[K, V]{cfg: cfg, store: s, pos: len(s.tables)}
-	t.less = func(a, b row[K, V]) bool { return cfg.Compare(a.key, b.key) < 0 }
-	s.add(t, &data[K, V]{rows: newTree(t.less)})
+	s.add(t, &data[K, V]{rows: newTree(
+		func(a, b row[K, V]) int { return cfg.Compare(a.key, b.key) },
+		func(r row[K, V]) row[K, V] { return row[K, V]{key: r.key} },
+	)})
 	return t
 }
 
