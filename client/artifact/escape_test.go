@@ -13,8 +13,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/seraihq/serai/api"
 )
@@ -420,4 +423,101 @@ func TestEscapeGit(t *testing.T) {
 	if _, err := os.Stat(mark); err == nil {
 		t.Error("a program was run")
 	}
+}
+
+// TestEscapeKilledDownload: the fetching process is killed in the middle of a download. Nobody could have read what had come, nothing of it is left, and
+// the next try is as good as the first.
+func TestEscapeKilledDownload(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not here: fetching processes have a user of their own under root alone")
+	}
+	w := newWorld(t, defaults())
+	half, stop := make(chan struct{}), make(chan struct{})
+	var asked atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) > 1 {
+			_, _ = io.WriteString(rw, strings.Repeat("x", 2<<20))
+			return
+		}
+		rw.Header().Set("Content-Length", "2097152")
+		_, _ = rw.Write(make([]byte, 1<<20))
+		rw.(http.Flusher).Flush()
+		close(half)
+		select {
+		case <-stop:
+		case <-r.Context().Done():
+		}
+	}))
+	defer s.Close()
+	defer close(stop)
+	done := make(chan error, 1)
+	go func() { done <- w.get(api.TaskArtifact{GetterSource: s.URL + "/part"}) }()
+	<-half
+	// Both directories that it writes in are closed to everybody but the user of this fetch, and what has come lies in one of them.
+	found := 0
+	for until := time.Now().Add(30 * time.Second); found == 0 && time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
+		dirs, _ := filepath.Glob(w.dir + "/" + StagingPrefix + "*/*")
+		for _, dir := range dirs {
+			if st, err := os.Stat(dir); err == nil && st.Mode().Perm()&0o077 != 0 {
+				t.Errorf("%s is open to others: %v", dir, st.Mode())
+			}
+			_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+				if err == nil && d.Type().IsRegular() {
+					found++
+				}
+				return nil
+			})
+		}
+	}
+	if found == 0 {
+		t.Error("nothing of the download was seen")
+	}
+	killed := 0
+	for _, pid := range childrenOfUsers(t, firstUser) {
+		if err := unix.Kill(pid, unix.SIGKILL); err == nil {
+			killed++
+		}
+	}
+	if killed == 0 {
+		t.Fatal("the fetching process was not found")
+	}
+	if err := <-done; err == nil {
+		t.Error("half a file was taken for a whole one")
+	}
+	if _, err := os.Stat(w.dir + "/web/local/part"); err == nil {
+		t.Error("half a file was placed")
+	}
+	if err := w.get(api.TaskArtifact{GetterSource: s.URL + "/part"}); err != nil {
+		t.Error(err)
+	}
+	w.wants("web/local/part", strings.Repeat("x", 2<<20), 0o644)
+}
+
+// childrenOfUsers are processes beneath this one whose user is from that number on.
+func childrenOfUsers(t *testing.T, first uint32) (out []int) {
+	t.Helper()
+	all, _ := filepath.Glob("/proc/[0-9]*/status")
+	for _, path := range all {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		var pid, parent int
+		var uid uint32
+		for line := range strings.Lines(string(b)) {
+			_, _ = fmt.Sscanf(line, "Pid: %d", &pid)
+			_, _ = fmt.Sscanf(line, "PPid: %d", &parent)
+			_, _ = fmt.Sscanf(line, "Uid: %d", &uid)
+		}
+		if uid >= first && (parent == os.Getpid() || parent == 0 || grandchild(parent)) {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// grandchild is whether a process is a child of this one.
+func grandchild(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err == nil && strings.Contains(string(b), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid()))
 }
