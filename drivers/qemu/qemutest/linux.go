@@ -7,12 +7,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // modules are what the guest loads, in order: Debian's kernel for clouds has little built in.
 var modules = []string{"virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "failover", "net_failover", "virtio_net",
 	"evdev", "button"}
+
+// Modules are what a guest with a network and a power button loads, in order.
+func Modules() []string { return slices.Clone(modules) }
 
 // initScript is the guest's first process. It answers "hello from the guest" over HTTP at port 80 and shuts down when its power button is pressed.
 const initScript = `#!/bin/busybox sh
