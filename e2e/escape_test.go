@@ -51,8 +51,9 @@ done`)))
 	get := func(route, path string) response {
 		return a.do(t, http.MethodGet, "/v1/client/fs/"+route+"/"+s.ID+"?offset=0&limit=100&follow=false&path="+url.QueryEscape(path), nil)
 	}
-	for _, route := range []string{"cat", "readat"} {
-		resp, err := http.Get(a.Address + "/v1/client/fs/" + route + "/" + s.ID + "?offset=0&limit=100&path=t/local/page.html")
+	for _, route := range []string{"cat/" + s.ID + "?path=t/local/page.html", "readat/" + s.ID + "?offset=0&limit=100&path=t/local/page.html",
+		"stream/" + s.ID + "?offset=0&follow=false&path=t/local/page.html", "logs/" + s.ID + "?task=t&type=stdout&plain=true", "logs/" + s.ID + "?task=t&type=stdout&follow=false"} {
+		resp, err := http.Get(a.Address + "/v1/client/fs/" + route)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -342,4 +343,55 @@ can ls %[1]s; can %[2]s/alloc/data/id; can %[2]s/exec/local/id; can touch %[2]s/
 			}
 		}
 	}
+}
+
+// TestEscapeFlood: a command that writes without end to somebody who does not read takes nobody's memory.
+func TestEscapeFlood(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	a := start(t, rig.Options{})
+	id := a.jobID(t)
+	a.register(t, oneGroup(id, "service", execTask("t", "echo up; exec sleep 600")))
+	s := a.waitOne(t, id, "running")
+	a.waitLogs(t, s.ID, "t", "stdout", "up")
+	var holders []int
+	for _, p := range a.Processes() {
+		if p.Kind != "task" {
+			holders = append(holders, p.PID)
+		}
+	}
+	before := residentOf(holders)
+	cmd := exec.CommandContext(t.Context(), binary, "alloc", "exec", "-address", a.Address, "-task", "t", s.ID, "sh", "-c", "head -c 64 /dev/zero; touch /local/begun; yes 0123456789abcdef0123456789abcdef")
+	out, err := cmd.StdoutPipe() // which nobody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the command", func() (bool, string) {
+		_, err := os.Stat(filepath.Join(a.allocDir(t, s.ID), "t/local/begun"))
+		return err == nil, fmt.Sprint(err)
+	})
+	for range 20 {
+		if grown := residentOf(holders) - before; grown > 48<<20 {
+			t.Errorf("what nobody reads takes %d MiB of memory", grown>>20)
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	_ = cmd.Process.Kill()
+	_, _ = io.Copy(io.Discard, out)
+	_ = cmd.Wait()
+}
+
+// residentOf is the memory of these processes, in bytes.
+func residentOf(pids []int) (sum int64) {
+	for _, pid := range pids {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		var size, resident int64
+		_, _ = fmt.Sscan(string(b), &size, &resident)
+		sum += resident * int64(os.Getpagesize())
+	}
+	return sum
 }

@@ -202,6 +202,16 @@ func TestEscapeSwapRace(t *testing.T) {
 			}
 		})
 	}
+	readers.Go(func() { // and packs it all, as for another node
+		for range 100 {
+			var packed bytes.Buffer
+			_ = r.Archive(t.Context(), &packed, "alloc/data")
+			if bytes.Contains(packed.Bytes(), []byte("SENTINEL")) {
+				t.Error("packed from outside")
+				return
+			}
+		}
+	})
 	readers.Wait()
 	close(stop)
 	swapper.Wait()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -190,6 +191,40 @@ func readLayer(t testing.TB, l v1.Layer) []byte {
 		if err != nil {
 			return b[:n]
 		}
+	}
+}
+
+// A layer for which the manifest names servers of its own comes from the registry, or not at all.
+func TestEscapeForeignLayer(t *testing.T) {
+	asked := make(chan string, 10)
+	foreign := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.String() }))
+	defer foreign.Close()
+	l := layerOf(t, reg("f", "x"))
+	id, err := l.Digest()
+	must(t, err)
+	for _, kind := range []types.MediaType{types.OCILayer, types.OCIRestrictedLayer, types.DockerForeignLayer} {
+		img := imageOf(t)
+		img, err := mutate.Append(img, mutate.Addendum{Layer: l, MediaType: kind, URLs: []string{foreign.URL + "/layer", "file:///etc/passwd"}})
+		must(t, err)
+		h := newHub(t)
+		ref := h.push(img, "foreign:1")
+		h.first(func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, id.String()) {
+				return false
+			}
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		})
+		s := openStore(t, t.TempDir(), Options{})
+		if _, err := s.Acquire(t.Context(), "o", Request{Ref: ref}, nil); err == nil {
+			t.Errorf("%s: a layer that the registry does not have", kind)
+		}
+		idle(t, s)
+	}
+	select {
+	case url := <-asked:
+		t.Errorf("the image led to %s", url)
+	default:
 	}
 }
 
