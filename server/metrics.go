@@ -13,10 +13,12 @@ const measureEvery = 5 * time.Second
 
 // measure puts figures of the parts into the metrics from time to time.
 func (s *Server) measure(ctx context.Context) error {
+	defer telemetry.Derive(func(gauge telemetry.GaugeFunc) { summaries(s.store.View(), gauge) })()
 	tick := time.NewTicker(measureEvery)
 	defer tick.Stop()
 	for {
 		s.gauges()
+		telemetry.PushDerived()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -81,16 +83,15 @@ func (s *Server) gauges() {
 	brake := s.heartbeat.BrakeState()
 	gauge(brake.Held, "heartbeat", "brake_held")
 	gauge(map[bool]int{true: 1}[brake.Holds], "heartbeat", "brake")
-	summaries(v)
 }
 
-// maxSummaries is how many jobs have metrics of their own: each costs seven
-// series per group, for as long as they are kept in memory.
+// maxSummaries is how many jobs have metrics of their own: each costs whoever
+// collects them seven series per group.
 const maxSummaries = 1000
 
 // summaries tells how the allocations of each job are, by group; of the jobs
 // that are not over when there are many.
-func summaries(v *state.View) {
+func summaries(v *state.View, gauge telemetry.GaugeFunc) {
 	many := v.JobCount() > maxSummaries
 	told := 0
 	for s := range v.JobSummaries() {
@@ -111,7 +112,7 @@ func summaries(v *state.View) {
 				{"queued", n.Queued}, {"complete", n.Complete}, {"failed", n.Failed}, {"running", n.Running},
 				{"starting", n.Starting}, {"lost", n.Lost}, {"unknown", n.Unknown},
 			} {
-				telemetry.GaugeWith(float64(g.count), labels, "nomad", "job_summary", g.name)
+				gauge(float64(g.count), labels, "nomad", "job_summary", g.name)
 			}
 		}
 	}

@@ -37,6 +37,7 @@ type Config struct {
 type Telemetry struct {
 	memory   *metrics.InmemSink
 	registry *prometheus.Registry // nil unless asked for
+	config   *metrics.Config
 }
 
 // Label tells metrics of one name apart.
@@ -62,27 +63,36 @@ func Start(c Config) (*Telemetry, error) {
 		}
 		fan = append(fan, sink)
 	}
+	var remote metrics.FanoutSink
 	if c.StatsdAddr != "" {
 		sink, err := metrics.NewStatsdSink(c.StatsdAddr)
 		if err != nil {
 			return nil, fmt.Errorf("telemetry: statsd_address %q: %w", c.StatsdAddr, err)
 		}
-		fan = append(fan, sink)
+		remote = append(remote, sink)
 	}
 	if c.StatsiteAddr != "" {
 		sink, err := metrics.NewStatsiteSink(c.StatsiteAddr)
 		if err != nil {
 			return nil, fmt.Errorf("telemetry: statsite_address %q: %w", c.StatsiteAddr, err)
 		}
-		fan = append(fan, sink)
+		remote = append(remote, sink)
 	}
 	config, err := collector(c)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := metrics.NewGlobal(config, fan); err != nil {
+	t.config = config
+	var push *metrics.Metrics
+	if len(remote) > 0 {
+		if push, err = t.collect(remote); err != nil {
+			return nil, fmt.Errorf("telemetry: %w", err)
+		}
+	}
+	if _, err := metrics.NewGlobal(config, append(fan, remote...)); err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
 	}
+	setPush(push)
 	return t, nil
 }
 
@@ -109,11 +119,22 @@ func collector(c Config) (*metrics.Config, error) {
 	return config, nil
 }
 
-// Summary gives the aggregates of the last interval that is over, in Nomad's
-// JSON shape.
+// Summary gives the aggregates of the last interval that is over, and the gauges
+// of Derive as they are now, in Nomad's JSON shape.
 func (t *Telemetry) Summary() (any, error) {
 	// The sink answers an HTTP handler; it looks at neither argument.
-	return t.memory.DisplayMetrics(nil, nil)
+	shown, err := t.memory.DisplayMetrics(nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	more, err := t.derivedGauges()
+	if err != nil {
+		return nil, err
+	}
+	summary := shown.(metrics.MetricsSummary)
+	summary.Gauges = append(summary.Gauges, more...)
+	sortGauges(summary.Gauges)
+	return summary, nil
 }
 
 // WritePrometheus writes all metrics in Prometheus's text format; ok is false
@@ -122,7 +143,11 @@ func (t *Telemetry) WritePrometheus(w io.Writer) (ok bool, err error) {
 	if t.registry == nil {
 		return false, nil
 	}
-	families, err := t.registry.Gather()
+	more, err := t.derivedRegistry()
+	if err != nil {
+		return true, err
+	}
+	families, err := prometheus.Gatherers{t.registry, more}.Gather()
 	if err != nil {
 		return true, fmt.Errorf("gather metrics: %w", err)
 	}
