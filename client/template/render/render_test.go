@@ -126,6 +126,30 @@ func TestNothingAsksTheNetwork(t *testing.T) {
 	}
 }
 
+// TestEscapeFunctions: what runs programs, writes files, looks at the process's surroundings or asks the network is refused by its name before anything is
+// rendered: alone, in a definition, as an argument, in a branch that is never taken, and by way of another template.
+func TestEscapeFunctions(t *testing.T) {
+	p := pool(t)
+	made := filepath.Join(t.TempDir(), "made")
+	for name, call := range map[string]string{
+		"plugin": `plugin "/bin/touch" "` + made + `"`, "writeToFile": `"x" | writeToFile "` + made + `" "root" "root" "0644"`,
+		"sprig_env": `sprig_env "PATH"`, "sprig_expandenv": `sprig_expandenv "$PATH"`, "sprig_getHostByName": `sprig_getHostByName "localhost"`,
+	} {
+		for _, text := range []string{
+			`{{ ` + call + ` }}`, `{{ define "x" }}{{ ` + call + ` }}{{ end }}{{ executeTemplate "x" }}`, `{{ define "x" }}{{ ` + call + ` }}{{ end }}{{ template "x" }}`,
+			`{{ if false }}{{ ` + call + ` }}{{ end }}`, `{{ $x := (` + call + `) }}{{ $x }}`, `{{ with (printf "%s" (` + call + `)) }}{{ . }}{{ end }}`,
+		} {
+			out, err := p.Render(t.Context(), &Job{Text: []byte(text), Env: world, File: file})
+			if err == nil || !strings.Contains(err.Error(), "function \""+name+"\"") {
+				t.Errorf("%s: %q %v", text, out, err)
+			}
+		}
+	}
+	if _, err := os.Lstat(made); err == nil {
+		t.Error("a file was made")
+	}
+}
+
 // What the library has and these tests do not know would be found here when it
 // is updated: a function that looks at the process's own surroundings.
 func TestEnvironmentOfTheAgentIsHidden(t *testing.T) {
