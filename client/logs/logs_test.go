@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -419,4 +420,46 @@ func BenchmarkCarry(b *testing.B) {
 		}
 	}
 	s.Close()
+}
+
+// The task's history says that output is lost, once, and how much it was when it ends.
+func TestLossIsTold(t *testing.T) {
+	dir, c := allocDir(t), newCollector(t)
+	target := filepath.Join(dir, Name("web", "stdout", 0))
+	if err := os.Symlink("/nonexistent/file", target); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan string, 10)
+	s, err := c.Open(Config{Dir: dir, Task: "web", Kind: "stdout", MaxFiles: 2, MaxFileSize: 1 << 20, Tell: func(text string) { told <- text }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := writer(t, dir)
+	write := func(text string) {
+		t.Helper()
+		if _, err := w.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("lost\n")
+	if got := <-told; !strings.Contains(got, "stdout cannot be kept and is lost") {
+		t.Errorf("told %q", got)
+	}
+	for s.Stats().Dropped < 5 {
+		runtime.Gosched()
+	}
+	if err := os.Remove(target); err != nil {
+		t.Fatal(err)
+	}
+	for s.Stats().Written == 0 {
+		write("kept\n")
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.Close()
+	if got, want := <-told, fmt.Sprintf("stdout is kept again: %d bytes were lost", s.Stats().Dropped); !strings.Contains(got, want) {
+		t.Errorf("told %q; want %q", got, want)
+	}
+	if len(told) > 0 {
+		t.Errorf("told as well: %q", <-told)
+	}
 }

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -23,6 +24,8 @@ const (
 	// retryAfter is how long output is dropped before a file that could not be
 	// written is tried again.
 	retryAfter = time.Second
+	// tellAfter is how long after an outage the next one is not told again.
+	tellAfter = time.Minute
 )
 
 // Config describes one stream.
@@ -35,6 +38,8 @@ type Config struct {
 	// UID and GID own the FIFO, so that the task can open it by name too
 	// (/dev/stdout); 0 is the agent's own.
 	UID, GID int
+	// Tell, when set, is for the task's history: output is lost, or no longer.
+	Tell func(text string)
 }
 
 // Stats count what became of a stream's output, in bytes.
@@ -51,6 +56,10 @@ type Stream struct {
 	out       rotator
 	retryAt   time.Time // owned by run
 	failed    bool      // owned by run: the present outage is logged
+	tell      func(string)
+	toldAt    time.Time // owned by run: when an outage was told last
+	toldLost  uint64    // owned by run: what had been dropped before that
+	telling   bool      // owned by run: its end is to be told as well
 
 	written atomic.Uint64
 	dropped atomic.Uint64
@@ -85,6 +94,7 @@ func (c *Collector) Open(cfg Config) (*Stream, error) {
 			dir: cfg.Dir, task: cfg.Task, kind: cfg.Kind,
 			maxFiles: max(1, cfg.MaxFiles), maxSize: max(1, cfg.MaxFileSize),
 		},
+		tell:    cfg.Tell,
 		done:    make(chan struct{}),
 		changed: make(chan struct{}),
 	}
@@ -186,7 +196,7 @@ func (s *Stream) move(fifo int) int64 {
 		var n int64
 		n, err = s.collector.carry(fifo, &s.out, room)
 		if err == nil {
-			s.failed = false
+			s.recover()
 			s.written.Add(uint64(n))
 			return n
 		}
@@ -207,10 +217,33 @@ func (s *Stream) drop(fifo int) int64 {
 func (s *Stream) outage(err error) {
 	if !s.failed {
 		s.logger.Warn("task output cannot be written and is dropped", "err", err)
+		s.tellOutage(err)
 	}
 	s.failed = true
 	s.retryAt = time.Now().Add(retryAfter)
 	s.out.close()
+}
+
+// tellOutage puts the beginning of an outage into the task's history, unless the last one has just been told.
+func (s *Stream) tellOutage(err error) {
+	if s.tell == nil || time.Since(s.toldAt) < tellAfter {
+		return
+	}
+	s.toldAt, s.toldLost, s.telling = time.Now(), s.dropped.Load(), true
+	s.tell(fmt.Sprintf("What the task writes to %s cannot be kept and is lost: %v", s.out.kind, err))
+}
+
+// recover ends an outage, and tells what was lost when its beginning was told.
+func (s *Stream) recover() {
+	if !s.failed {
+		return
+	}
+	s.failed = false
+	s.logger.Info("task output is written again", "dropped", s.dropped.Load())
+	if s.telling {
+		s.telling = false
+		s.tell(fmt.Sprintf("What the task writes to %s is kept again: %d bytes were lost", s.out.kind, s.dropped.Load()-s.toldLost))
+	}
 }
 
 // announce wakes those who wait on Changed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/files"
 	"github.com/seraihq/serai/client/logs"
 )
@@ -46,6 +47,9 @@ func (l *Logs) Up(_ context.Context, in *In) (Result, error) {
 		s, err := in.Logs.Open(logs.Config{
 			Dir: in.Dir, Task: in.Task.Name, Kind: kind,
 			MaxFiles: maxFiles, MaxFileSize: int64(maxMB) << 20, UID: max(0, uid), GID: max(0, gid),
+			Tell: func(text string) {
+				in.tell(&api.TaskEvent{Type: api.TaskDriverMessage, DriverMessage: text, DisplayMessage: text, Details: map[string]string{"driver_message": text}})
+			},
 		})
 		if err != nil && in.Restored {
 			in.Logger.Warn("the output of a running task cannot be read any more", "task", in.Task.Name, "stream", kind, "err", err)
