@@ -93,20 +93,12 @@ func (c *Client) pluginsLoop(ctx context.Context) {
 }
 
 // sweepNetworks removes the networks that an agent has left.
-func sweepNetworks(stateDir string, logger *slog.Logger) error {
-	if _, err := os.Lstat(stateDir); err != nil {
-		return nil
-	}
-	s, err := store.Open(stateDir, logger)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+func sweepNetworks(stateDir string, s *store.Store, left hosts, logger *slog.Logger) error {
 	id, err := s.Identity()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), networksEnd)
 	defer cancel()
-	return network.Sweep(ctx, network.Config{Dir: stateDir, Node: id.ID, Store: s, Logger: logger})
+	return network.Sweep(ctx, network.Config{Dir: stateDir, Node: id.ID, Store: s, Driver: left.find, Logger: logger})
 }

@@ -243,3 +243,60 @@ func imageServer(t *testing.T) (address, name string) {
 	}
 	return address, ref.Name()
 }
+
+// TestKilledDevAgentOnAnEngine: the containers that a killed dev agent had on an engine are no processes of this machine's groups; the next agent
+// removes them all the same.
+func TestKilledDevAgentOnAnEngine(t *testing.T) {
+	t.Parallel()
+	if why := enginetest.Missing(); why != "" {
+		t.Skip("not here: " + why)
+	}
+	e, err := enginetest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	a := start(t, rig.Options{Dev: true, Config: fmt.Sprintf("client {\n  network_interface = \"lo\"\n}\nplugin \"docker\" {\n  config {\n    endpoint = %q\n    container_fallback = false\n  }\n}\n", "unix://"+e.Socket)})
+	a.hasDriver(t, "docker")
+	a.register(t, fmt.Sprintf(`
+job "left" {
+  group "g" {
+    task "t" {
+      driver = "docker"
+      config {
+        image   = %q
+        command = "sleep"
+        args    = ["6000"]
+      }
+      resources {
+        memory = 32
+      }
+    }
+  }
+}`, enginetest.Image))
+	a.waitOne(t, "left", "running")
+	containers := func() []string {
+		list, err := e.Client.ContainerList(t.Context(), client.ContainerListOptions{All: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, c := range list.Items {
+			out = append(out, c.Names...)
+		}
+		return out
+	}
+	if len(containers()) == 0 {
+		t.Fatal("there is no container")
+	}
+	if err := a.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	a.launch(t)
+	eventually(t, "the container to go", func() (bool, string) { left := containers(); return len(left) == 0, fmt.Sprint(left) })
+	a.leavesNothing(t, syscall.SIGINT)
+}
