@@ -22,6 +22,7 @@ const firstLife = 365 * day
 func initCommand() *cli.Command {
 	m := machine{server: true, region: "global", datacenter: "dc1", by: "init", acl: true}
 	ttl, uses := api.JoinTokenTTL, 1
+	var ca, caKey string
 	return &cli.Command{
 		Name: "init", Synopsis: "Set up the first machine of a cluster", Usage: "[options]", Offline: true,
 		Help: `Makes a cluster on this machine: an authority that signs the certificates of its agents, this server's certificate, a certificate and a management token for the command line, and a configuration that a person can read. Prints how to start the server, and the command by which the next machine joins. Nothing is overwritten; when something fails, nothing is left.
@@ -39,10 +40,15 @@ Keys are readable by their owner alone. Whoever has the key of the authority, wh
 			f.Bool(&m.client, "client", "Run allocations on this machine too.")
 			f.Duration(&ttl, "token-ttl", "<duration>", "How long the printed token is good. Default 30m.")
 			f.Int(&uses, "token-uses", "<n>", "How many machines may join with it. Default 1.")
+			f.String(&ca, "ca", "<path>", "Certificate of the authority that the cluster begins with, such as that of a lost cluster whose agents are to come back. Default a new one.")
+			f.String(&caKey, "ca-key", "<path>", "Its key.")
 		},
 		Run: func(ctx context.Context, inv *cli.Invocation) error {
 			if ttl < time.Second || ttl > api.MaxJoinTokenTTL || uses < 1 || uses > api.MaxJoinUses {
 				return cli.Usagef("-token-ttl must be between 1s and %s, and -token-uses between 1 and %d", api.MaxJoinTokenTTL, api.MaxJoinUses)
+			}
+			if (ca == "") != (caKey == "") {
+				return cli.Usagef("-ca and -ca-key belong together")
 			}
 			if err := m.complete(); err != nil {
 				return err
@@ -50,7 +56,11 @@ Keys are readable by their owner alone. Whoever has the key of the authority, wh
 			if err := m.fresh(); err != nil {
 				return err
 			}
-			token, err := m.found(ttl, uses)
+			a, err := firstAuthority(ca, caKey)
+			if err != nil {
+				return err
+			}
+			token, err := m.found(a, ttl, uses)
 			if err != nil {
 				return err
 			}
@@ -63,12 +73,17 @@ Keys are readable by their owner alone. Whoever has the key of the authority, wh
 	}
 }
 
-// found makes the cluster's authority and this machine's files, and a token.
-func (m *machine) found(ttl time.Duration, uses int) (token *pki.Token, err error) {
-	a, err := pki.NewAuthority(pki.AuthorityOptions{})
-	if err != nil {
-		return nil, err
+// firstAuthority gives the authority that a cluster begins with: a new one, or
+// that of files.
+func firstAuthority(cert, key string) (*pki.Authority, error) {
+	if cert == "" {
+		return pki.NewAuthority(pki.AuthorityOptions{})
 	}
+	return pki.LoadAuthority(cert, key)
+}
+
+// found makes this machine's files by the cluster's authority, and a token.
+func (m *machine) found(a *pki.Authority, ttl time.Duration, uses int) (token *pki.Token, err error) {
 	caKeys, err := pki.KeyPEM(a.Key)
 	if err != nil {
 		return nil, err

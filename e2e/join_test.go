@@ -406,3 +406,62 @@ func TestJoinAfterANewGossipKey(t *testing.T) {
 		return code == 0 && strings.Count(out, "alive") == 2
 	})
 }
+
+// TestALostClusterComesBack: all servers are gone, and a new one is made from a
+// snapshot and the old authority. The client comes back as it is, and machines
+// can join. Without the key of that authority, they can as well.
+func TestALostClusterComesBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	cli := func(n int, name string) {
+		secret, err := os.ReadFile(s.path("first", "etc", "management.token")) // the snapshot's tokens hold later, too
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.env = []string{fmt.Sprintf("SERAI_ADDR=https://%s%d:4646", s.net, n), "SERAI_CACERT=" + s.path(name, "data", "tls", "ca.pem"),
+			"SERAI_CLIENT_CERT=" + s.path(name, "etc", "cli.pem"), "SERAI_CLIENT_KEY=" + s.path(name, "etc", "cli.pem"), "SERAI_TOKEN=" + strings.TrimSpace(string(secret))}
+	}
+	s.ok(t, append([]string{"init"}, s.machine(1, "first")...)...)
+	first := s.run(t, "first")
+	cli(1, "first")
+	s.ok(t, append(append([]string{"join"}, s.machine(2, "node")...), s.net+"1:4647", s.token(t))...)
+	node := s.run(t, "node")
+	ready := func() bool {
+		out, code := s.serai(t, "node", "status")
+		return code == 0 && strings.Contains(out, "ready")
+	}
+	s.until(t, "the node is there", ready)
+	snapshot := s.path("cluster.snap")
+	s.ok(t, "operator", "snapshot", "save", snapshot)
+	for _, c := range []*exec.Cmd{node, first} {
+		_ = c.Process.Signal(syscall.SIGTERM)
+		_ = c.Wait()
+	}
+
+	restore := func(n int, name string, more ...string) {
+		s.ok(t, append(append([]string{"init"}, s.machine(n, name)...), more...)...)
+		s.run(t, name)
+		cli(n, name)
+		fresh, err := os.ReadFile(s.path(name, "etc", "management.token"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.ok(t, "operator", "snapshot", "restore", "-token", strings.TrimSpace(string(fresh)), snapshot)
+		s.token(t, "-server")
+	}
+	restore(3, "bare")
+	if ca := s.ca(t); len(ca.Authorities) != 1 || len(ca.Certificates) == 0 {
+		t.Errorf("without the old key: %+v", ca.Authorities)
+	}
+	restore(4, "heir", "-ca", s.path("first", "data", "tls", "ca.pem"), "-ca-key", s.path("first", "data", "tls", "ca-key.pem"))
+	config := s.path("node", "etc", "serai.hcl")
+	text, err := os.ReadFile(config)
+	if err == nil {
+		err = os.WriteFile(config, bytes.ReplaceAll(text, []byte(s.net+"1:4647"), []byte(s.net+"4:4647")), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run(t, "node")
+	s.until(t, "the node registers with the new server", func() bool { return strings.Contains(s.logs[len(s.logs)-1].String(), "node registered") && ready() })
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -240,7 +241,8 @@ func (s *Server) SaveSnapshot(ctx context.Context, w io.Writer, stale bool) erro
 }
 
 // RestoreSnapshot replaces the whole state, or leaves it as it is. The leader's
-// loops start again from what was restored. One of another cluster is refused
+// loops start again from what was restored, and its authority signs where that
+// of the snapshot cannot. One of another cluster is refused
 // unless foreign says that it is meant.
 func (s *Server) RestoreSnapshot(ctx context.Context, r io.Reader, foreign bool) error {
 	if err := s.awaitReady(ctx); err != nil {
@@ -251,6 +253,9 @@ func (s *Server) RestoreSnapshot(ctx context.Context, r io.Reader, foreign bool)
 		return err
 	}
 	s.cfg.Logger.Warn("the state was replaced by that of a snapshot", "snapshot", m.ID, "index", m.Index, "taken", m.Time)
+	if err := s.trust.Restored(ctx); err != nil {
+		return fmt.Errorf("the snapshot is restored, but nobody can sign certificates: %w", err)
+	}
 	return nil
 }
 

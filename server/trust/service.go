@@ -84,17 +84,60 @@ func (s *Service) Found(ctx context.Context) error {
 	if _, ok := s.Store.View().ActiveAuthority(); ok {
 		return nil
 	}
-	keys, err := readKeys(s.KeyFile)
+	a, err := s.own()
 	if err != nil {
 		return err
 	}
+	_, _, err = s.Log.Apply(ctx, &fsm.AuthorityAdd{Authority: describe(a, time.Now())})
+	return err
+}
+
+// own gives the authority of this agent whose key is here.
+func (s *Service) own() (*pki.Authority, error) {
+	keys, err := readKeys(s.KeyFile)
+	if err != nil {
+		return nil, err
+	}
 	for _, key := range keys {
 		if a, err := pki.NewPair(s.Keys.Authorities(), key); err == nil {
-			_, _, err = s.Log.Apply(ctx, &fsm.AuthorityAdd{Authority: describe(a, time.Now())})
-			return err
+			return a, nil
 		}
 	}
-	return fmt.Errorf("tls.ca_key_file %s: none of its keys belongs to an authority of tls.ca_file", s.KeyFile)
+	return nil, fmt.Errorf("tls.ca_key_file %s: none of its keys belongs to an authority of tls.ca_file", s.KeyFile)
+}
+
+// Restored looks after the authorities when the state was replaced by that of a
+// snapshot. Where nobody has the key of the one that signs in there, the
+// authority of this server takes its place: it is another cluster's that was
+// restored here, or an older one, and nothing could be signed any more. What is
+// without a key is not trusted either: its agents join again.
+func (s *Service) Restored(ctx context.Context) error {
+	if s.Keys == nil || s.KeyFile == "" {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.signer(""); err == nil {
+		return nil
+	}
+	a, err := s.own()
+	if err != nil {
+		return err
+	}
+	next := describe(a, time.Now())
+	if _, _, err := s.Log.Apply(ctx, &fsm.AuthorityAdd{Authority: next}); err != nil {
+		return err
+	}
+	for old := range s.Store.View().Authorities() {
+		if old.ID == next.ID || old.Active {
+			continue
+		}
+		if _, _, err := s.Log.Apply(ctx, &fsm.AuthorityRetire{ID: old.ID}); err != nil {
+			return err
+		}
+		s.Logger.Warn("the key of an authority of the snapshot is not here: it is not trusted any more, and its agents have to join again", "authority", old.ID, "signs_now", next.ID)
+	}
+	return nil
 }
 
 // Run hands revocations to the agent's keys until ctx ends.

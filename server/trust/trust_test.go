@@ -447,3 +447,39 @@ func TestTokensAreListed(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 }
+
+// TestRestored: after the state of another cluster, of which no key is here, the
+// authority of this server signs; with the key at hand nothing changes.
+func TestRestored(t *testing.T) {
+	w := newWorld(t)
+	before := Describe(w.Store.View().Reader).Authorities[0].ID
+	if err := w.Restored(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := Describe(w.Store.View().Reader).Authorities; len(got) != 1 || got[0].ID != before {
+		t.Fatalf("with its key here the authority was replaced: %+v", got)
+	}
+	strange, err := pki.NewAuthority(pki.AuthorityOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = w.Apply(t.Context(), &fsm.AuthorityAdd{Authority: describe(strange, time.Now())})
+	if err == nil {
+		_, _, err = w.Apply(t.Context(), &fsm.AuthorityRetire{ID: before})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.NewToken(t.Context(), &api.JoinTokenRequest{}); err == nil {
+		t.Fatal("a token without the key of the authority")
+	}
+	if err := w.Restored(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := Describe(w.Store.View().Reader).Authorities; len(got) != 1 || got[0].ID != before || !got[0].Active {
+		t.Errorf("the authorities after the restore: %+v", got)
+	}
+	if _, err := w.join(t, w.joiner(t, &api.JoinTokenRequest{})); err != nil {
+		t.Errorf("nobody can join after the restore: %v", err)
+	}
+}
