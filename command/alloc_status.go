@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -195,7 +197,7 @@ func (s *session) showAddresses(a *api.Allocation) {
 	s.title(title)
 	t := cli.NewTable("Label", "Dynamic", "Address")
 	for _, p := range a.AllocatedResources.Shared.Ports {
-		address := fmt.Sprintf("%s:%d", p.HostIP, p.Value)
+		address := net.JoinHostPort(p.HostIP, strconv.Itoa(p.Value))
 		if p.To > 0 {
 			address += fmt.Sprintf(" -> %d", p.To)
 		}

@@ -155,6 +155,8 @@ func (s *Server) keepCluster(id string) error {
 	if s.cfg.Dir == "" {
 		return nil
 	}
+	s.clusterMu.Lock()
+	defer s.clusterMu.Unlock()
 	path := filepath.Join(s.cfg.Dir, clusterFile)
 	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

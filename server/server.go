@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -110,6 +111,8 @@ type Server struct {
 	pilot     atomic.Pointer[autopilot.Loop] // nil: this server does not lead
 	word      promise
 	trust     *trust.Service
+
+	clusterMu sync.Mutex // held while the file of the cluster's ID is written
 
 	standing *standing
 	ready    chan struct{} // closed when it first leads or follows, and has caught up

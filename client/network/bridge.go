@@ -57,6 +57,9 @@ func (m *Manager) ensureBridge(h *netlink.Handle) (netlink.Link, error) {
 	if err := m.bridgeAddresses(h, link); err != nil {
 		return nil, err
 	}
+	if err := m.bridgeMTU(h, link); err != nil {
+		return nil, err
+	}
 	if err := h.LinkSetUp(link); err != nil {
 		return nil, fmt.Errorf("bridge %s: %w", name, err)
 	}
@@ -78,23 +81,6 @@ func (m *Manager) makeBridge(h *netlink.Handle) (netlink.Link, error) {
 		err = fmt.Errorf("bridge %s: it was removed by another", m.set.Bridge)
 	}
 	return link, err
-}
-
-// uplinkMTU is that of the device which the default route goes through.
-func uplinkMTU(h *netlink.Handle) int {
-	routes, err := h.RouteList(nil, unix.AF_INET)
-	if err != nil {
-		return 1500
-	}
-	for _, r := range routes {
-		if r.Dst != nil && r.Dst.IP != nil && !r.Dst.IP.IsUnspecified() {
-			continue
-		}
-		if l, err := h.LinkByIndex(r.LinkIndex); err == nil && l.Attrs().MTU >= 1280 && l.Attrs().Flags&net.FlagLoopback == 0 {
-			return l.Attrs().MTU
-		}
-	}
-	return 1500
 }
 
 // overlaps says whether the node is in the bridge's subnet already.
@@ -146,6 +132,8 @@ func setAddress(h *netlink.Handle, link netlink.Link, p netip.Prefix) error {
 	return nil
 }
 
+// bridgeAddresses gives the bridge the addresses that pods have as their gateway,
+// and takes those of earlier configurations from it. Addresses of others stay.
 func (m *Manager) bridgeAddresses(h *netlink.Handle, link netlink.Link) error {
 	have, err := h.AddrList(link, unix.AF_UNSPEC)
 	if err != nil {
@@ -157,14 +145,27 @@ func (m *Manager) bridgeAddresses(h *netlink.Handle, link netlink.Link) error {
 			there[p] = true
 		}
 	}
-	for _, p := range []netip.Prefix{m.set.gateway, m.set.gateway6} {
-		if p.IsValid() && !there[p] {
+	wanted := m.set.gateways()
+	earlier, err := m.rememberGateways(wanted)
+	if err != nil {
+		return err
+	}
+	for _, p := range earlier {
+		if there[p] {
+			m.logger.Info("the bridge gives up its address in an earlier subnet", "bridge", m.set.Bridge, "address", p)
+			if err := h.AddrDel(link, &netlink.Addr{IPNet: ipNet(p)}); err != nil {
+				return fmt.Errorf("bridge %s: remove address %s: %w", m.set.Bridge, p, err)
+			}
+		}
+	}
+	for _, p := range wanted {
+		if !there[p] {
 			if err := setAddress(h, link, p); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return m.forgetGateways(earlier)
 }
 
 // bridgeSwitches lets the node forward what comes from and goes to pods.

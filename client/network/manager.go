@@ -48,7 +48,9 @@ type pod struct {
 	routed bool // it is to be in the tables
 	gone   bool // removed; who waited for its turn begins anew
 
-	ports *reservation // of whoever has the turn
+	// Of whoever has the turn.
+	ports *reservation
+	lost  []netip.Addr // that the configuration took from it
 }
 
 // Request is what an allocation asks for.
@@ -69,6 +71,9 @@ type Pod struct {
 	Address     netip.Addr
 	AddressIPv6 netip.Addr
 	DNS         *drivers.DNS // what plugins said
+	// Lost are addresses that the pod had under an earlier agent, with another
+	// configuration. They are told once.
+	Lost []netip.Addr
 }
 
 // New reads what is kept of an earlier agent and makes nothing.
@@ -88,8 +93,9 @@ func New(cfg Config) (*Manager, error) {
 	return m, m.load()
 }
 
-// load takes up the records. One that cannot be read, or whose addresses this
-// configuration cannot give, is kept for its removal alone.
+// load takes up the records. One that cannot be read is kept for its removal
+// alone; one whose addresses this configuration cannot give gets others when its
+// allocation is taken up, in the namespace that its tasks are in.
 func (m *Manager) load() error {
 	saved, err := m.set.Store.Networks()
 	if err != nil {
@@ -101,12 +107,11 @@ func (m *Manager) load() error {
 			m.logger.Warn("the record of a network cannot be read: the network is made anew", "alloc_id", id, "err", err)
 			r = &Record{AllocID: id, Mode: ModeBridge}
 		}
-		if r.bridged() && !m.claim(r) {
-			m.logger.Warn("the addresses of an allocation are not of the bridge's subnet any more: its network is made anew when it is needed", "alloc_id", id, "address", r.Address)
-			r = r.clone()
-			r.Address, r.AddressIPv6 = netip.Addr{}, netip.Addr{}
+		p := &pod{turn: newTurn(), record: r}
+		if r.bridged() {
+			p.record, p.lost = m.claim(r)
 		}
-		p := &pod{turn: newTurn(), record: r, routed: m.stands(r)}
+		p.routed = m.stands(p.record)
 		m.used = m.used || p.routed
 		m.pods[id] = p
 	}
@@ -123,16 +128,23 @@ func (m *Manager) stands(r *Record) bool {
 	return there && inode == r.Inode
 }
 
-// claim notes the addresses of a record; false when they cannot be its own.
-func (m *Manager) claim(r *Record) bool {
-	if !r.Address.Is4() || (m.v6 != nil) != r.AddressIPv6.IsValid() || !m.v4.claim(r.Address, r.AllocID) {
-		return false
+// claim notes the addresses of a record, and leaves out those that are not of
+// the bridge's subnets any more.
+func (m *Manager) claim(r *Record) (out *Record, lost []netip.Addr) {
+	out = r.clone()
+	if !r.Address.Is4() || !m.v4.claim(r.Address, r.AllocID) {
+		out.Address = netip.Addr{}
 	}
-	if m.v6 != nil && !m.v6.claim(r.AddressIPv6, r.AllocID) {
-		m.v4.free(r.Address, r.AllocID)
-		return false
+	if m.v6 == nil || !r.AddressIPv6.Is6() || !m.v6.claim(r.AddressIPv6, r.AllocID) {
+		out.AddressIPv6 = netip.Addr{}
 	}
-	return true
+	for _, pair := range [][2]netip.Addr{{r.Address, out.Address}, {r.AddressIPv6, out.AddressIPv6}} {
+		if pair[0] != pair[1] {
+			m.logger.Warn("an address of an allocation is not of the bridge's subnet any more: it is given up", "alloc_id", r.AllocID, "address", pair[0])
+			lost = append(lost, pair[0])
+		}
+	}
+	return out, lost
 }
 
 // hold gives an allocation's pod, made when there is none, with its turn.
@@ -174,6 +186,7 @@ func (m *Manager) Up(ctx context.Context, req Request) (Pod, error) {
 	if err != nil {
 		return Pod{}, errors.Join(err, m.undo(ctx, p))
 	}
+	out.Lost, p.lost = p.lost, nil
 	return out, nil
 }
 
@@ -239,15 +252,8 @@ func (m *Manager) admit(ctx context.Context, p *pod, req Request) error {
 		return err
 	}
 	old := m.record(p)
-	if old != nil && old.Mode == req.Mode && old.Driver == req.Driver && (!old.bridged() || old.Address.IsValid()) {
-		if old.Hostname == req.Hostname && slices.Equal(old.Ports, req.Ports) {
-			return nil
-		}
-		r := old.clone()
-		r.Hostname, r.Ports = req.Hostname, req.Ports
-		p.ports.release()
-		p.ports = nil
-		return m.keep(p, r)
+	if old != nil && old.Mode == req.Mode && old.Driver == req.Driver {
+		return m.readmit(p, old, req)
 	}
 	if old != nil {
 		if err := m.dismantle(ctx, p, old); err != nil {
@@ -264,7 +270,26 @@ func (m *Manager) admit(ctx context.Context, p *pod, req Request) error {
 	return m.keep(p, r)
 }
 
-// address takes addresses for a record.
+// readmit brings a record up to date. Tasks may be in its namespace, which stays:
+// what is missing of its addresses is added.
+func (m *Manager) readmit(p *pod, old *Record, req Request) error {
+	r := old.clone()
+	r.Hostname, r.Ports = req.Hostname, req.Ports
+	if err := m.address(r); err != nil {
+		return err
+	}
+	same := slices.Equal(old.Ports, r.Ports)
+	if same && old.Hostname == r.Hostname && old.Address == r.Address && old.AddressIPv6 == r.AddressIPv6 {
+		return nil
+	}
+	if !same {
+		p.ports.release()
+		p.ports = nil
+	}
+	return m.keep(p, r)
+}
+
+// address takes the addresses that a record lacks.
 func (m *Manager) address(r *Record) error {
 	if !r.bridged() {
 		return nil
@@ -277,10 +302,16 @@ func (m *Manager) address(r *Record) error {
 		}
 	}
 	var err error
-	if r.Address, err = m.v4.take(r.AllocID); err != nil || m.v6 == nil {
-		return err
+	if !r.Address.IsValid() {
+		if r.Address, err = m.v4.take(r.AllocID); err != nil {
+			return err
+		}
 	}
-	r.AddressIPv6, err = m.v6.take(r.AllocID)
+	if m.v6 != nil && !r.AddressIPv6.IsValid() {
+		if r.AddressIPv6, err = m.v6.take(r.AllocID); err != nil {
+			m.v4.free(r.Address, r.AllocID)
+		}
+	}
 	return err
 }
 

@@ -155,6 +155,7 @@ func (m *Manager) giveBridge(forever bool) {
 		return
 	}
 	if forever {
+		_ = os.Remove(m.lock.file.Name() + ":gateways")
 		_ = os.Remove(m.lock.file.Name()) // an empty claim hurts nobody
 	}
 	m.lock.file.Close()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -44,7 +45,7 @@ func (m *Manager) connect(r *Record, ns namespace) error {
 		return err
 	}
 	m.at("plugged")
-	return ns.within(func() error { return m.inside(r) })
+	return ns.within(func() error { return m.inside(r, bridge.Attrs().MTU) })
 }
 
 func deleteLink(h *netlink.Handle, l netlink.Link) error {
@@ -108,14 +109,36 @@ func (m *Manager) plug(h *netlink.Handle, r *Record, outer, bridge netlink.Link)
 			}
 		}
 	}
+	if err := followMTU(h, outer, bridge.Attrs().MTU); err != nil {
+		return err
+	}
 	if err := h.LinkSetUp(outer); err != nil {
 		return fmt.Errorf("device %s: %w", name, err)
 	}
 	return nil
 }
 
+// dropAddresses takes those of an earlier subnet from the pod's device. The
+// kernel's own, of the link, stay.
+func dropAddresses(h *netlink.Handle, l netlink.Link, wanted []netip.Prefix) error {
+	have, err := h.AddrList(l, unix.AF_UNSPEC)
+	if err != nil {
+		return fmt.Errorf("addresses of the pod: %w", err)
+	}
+	for _, a := range have {
+		p, ok := prefix(a.IPNet)
+		if !ok || p.Addr().IsLinkLocalUnicast() || slices.Contains(wanted, p) {
+			continue
+		}
+		if err := h.AddrDel(l, &a); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return fmt.Errorf("remove address %s of the pod: %w", p, err)
+		}
+	}
+	return nil
+}
+
 // inside gives the pod its addresses and routes. The thread is in its namespace.
-func (m *Manager) inside(r *Record) error {
+func (m *Manager) inside(r *Record, mtu int) error {
 	h, err := handle()
 	if err != nil {
 		return err
@@ -138,10 +161,16 @@ func (m *Manager) inside(r *Record) error {
 	if r.AddressIPv6.IsValid() {
 		addresses = append(addresses, netip.PrefixFrom(r.AddressIPv6, m.set.subnetV6.Bits()))
 	}
+	if err := dropAddresses(h, l, addresses); err != nil {
+		return err
+	}
 	for _, a := range addresses {
 		if err := setAddress(h, l, a); err != nil {
 			return err
 		}
+	}
+	if err := followMTU(h, l, mtu); err != nil {
+		return err
 	}
 	if err := h.LinkSetUp(l); err != nil {
 		return fmt.Errorf("device %s of the pod: %w", Interface, err)

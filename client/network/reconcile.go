@@ -194,7 +194,7 @@ func (m *Manager) sort(h *netlink.Handle, list []netlink.Link) (broken []string,
 		wanted[r.link()] = true
 		l := byName[r.link()]
 		_, there := m.namespaceOf(r).inode()
-		if bridge == nil || l == nil || l.MasterIndex != bridge.Index || l.RawFlags&upFlag == 0 || !there {
+		if bridge == nil || l == nil || l.MasterIndex != bridge.Index || l.MTU != bridge.MTU || l.RawFlags&upFlag == 0 || !there {
 			broken = append(broken, r.AllocID)
 		}
 	}

@@ -31,14 +31,14 @@ func Resolver() (dns *drivers.DNS, reachable bool) {
 
 // named says whether a file names servers at all.
 func named(path string) bool {
-	text, err := readLimited(path)
+	text, err := readLimited(path, resolverLimit)
 	return err == nil && strings.Contains("\n"+text, "\nnameserver")
 }
 
 // readResolver gives what a file says, with those servers that are not on the
 // node's loopback.
 func readResolver(path string) *drivers.DNS {
-	text, err := readLimited(path)
+	text, err := readLimited(path, resolverLimit)
 	if err != nil {
 		return nil
 	}
@@ -66,12 +66,16 @@ func parseResolver(text string) *drivers.DNS {
 	return d
 }
 
-func readLimited(path string) (string, error) {
+// resolverLimit bounds what is read of a resolver's file, in bytes.
+const resolverLimit = 64 << 10
+
+// readLimited gives the beginning of a file.
+func readLimited(path string, limit int64) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	b, err := io.ReadAll(io.LimitReader(f, limit))
 	return string(b), err
 }

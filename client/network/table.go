@@ -241,8 +241,8 @@ func (d desired) ports(v6 bool) []nftables.SetElement {
 			inside = r.AddressIPv6
 		}
 		for _, p := range r.Ports {
-			if p.HostIP.Is6() != v6 {
-				continue
+			if p.HostIP.Is6() != v6 || !inside.IsValid() {
+				continue // without IPv6 now, it is about to be refused
 			}
 			for _, proto := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
 				out = append(out, nftables.SetElement{

@@ -70,6 +70,9 @@ func (n *Network) Up(ctx context.Context, in *In) (Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, a := range pod.Lost {
+		in.note("The allocation is not %s any more, for the node's bridge has another subnet: a task that remembers the address has to be restarted", a)
+	}
 	n.stands(pod, dns)
 	return Result{"namespace": pod.Namespace.Path}, nil
 }
