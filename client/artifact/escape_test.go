@@ -227,7 +227,7 @@ func TestEscapeServer(t *testing.T) {
 	for path, want := range map[string]string{
 		"/endless": "larger than the limit", "/endless.tar.gz": "larger than the limit", "/large": "larger than the limit",
 		"/silent": "sent nothing for", "/loris": "not done within", "/loop": "more than 10 redirects", "/file": `redirects to a "file" address`,
-		"/short": "unexpected EOF", "/missing": "404 Not Found", "/head": "header",
+		"/short": "ended after 1 of 100 bytes", "/missing": "404 Not Found", "/head": "header",
 	} {
 		err := w.get(api.TaskArtifact{GetterSource: s.URL + path})
 		if err == nil || !strings.Contains(err.Error(), want) {

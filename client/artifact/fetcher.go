@@ -191,6 +191,9 @@ func openLocal(root *files.Root, job Job) (*os.File, error) {
 		return nil, err
 	}
 	file, _, err := task.OpenFile(job.Source.Path)
+	if errors.Is(err, api.ErrNotFound) {
+		return nil, api.Errorf(api.ErrNotFound, "there is no such file in the task's directory, and none of the node's other files are taken")
+	}
 	return file, err
 }
 

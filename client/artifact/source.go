@@ -166,6 +166,9 @@ func (s *Source) address(text string, options map[string]string) error {
 		return s.options(values, options)
 	}
 	u, err := url.Parse(text)
+	if err == nil && s.Order.Kind == fetch.Git && (u.Scheme == "file" || u.Scheme == "") {
+		return api.Errorf(api.ErrDenied, "source %q is a repository on the node's own disk, from which nothing is fetched: use https, http or ssh", Show(text))
+	}
 	if err != nil || u.Host == "" {
 		return api.Errorf(api.ErrInvalid, "source %q is no address", Show(text))
 	}

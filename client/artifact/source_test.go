@@ -47,6 +47,19 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// Where something may be fetched that looks alike, the error says what.
+func TestAdvice(t *testing.T) {
+	for source, want := range map[string]string{
+		"git::file:///srv/x.git": "https, http or ssh",
+		"gcs::https://x/y":       "s3",
+		"hg::https://x/y":        "git",
+	} {
+		if _, err := Parse(&api.TaskArtifact{GetterSource: source, GetterMode: "any"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want a word of %s", source, err, want)
+		}
+	}
+}
+
 func told(o fetch.Order) string {
 	out := o.Kind + " " + o.URL
 	for _, part := range [][2]string{{"part", o.Subdir}, {"ref", o.Ref}, {"unpack", o.Archive}, {"name", o.Name}} {

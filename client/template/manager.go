@@ -93,42 +93,64 @@ func New(cfg Config) (*Manager, error) {
 // that were read. A file that is not there yet is waited for.
 func (m *Manager) First(ctx context.Context) error {
 	running := m.cfg.Control.Running()
+	var items []*item
+	fresh := map[*item]bool{}
 	for _, it := range m.items {
-		if m.same(it) {
+		if m.same(it) || running && it.Once && it.last.Out != "" {
 			continue
 		}
-		if running && it.Once && it.last.Out != "" {
-			continue
-		}
-		fresh := it.last.Out == ""
-		changed, err := m.insist(ctx, it, !running)
+		items = append(items, it)
+		fresh[it] = it.last.Out == ""
+	}
+	err := m.insist(ctx, items, !running, func(it *item, changed bool, err error) error {
 		if err != nil && running {
 			m.tell(it, err)
-			continue
+			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("template %q: %w", it.DestPath, err)
+		if err == nil {
+			m.decide(it, changed && running, fresh[it])
 		}
-		m.decide(it, changed && running, fresh)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	m.publish()
 	m.start()
 	return nil
 }
 
-// insist renders, and waits for a file that is not there when wait is set.
-func (m *Manager) insist(ctx context.Context, it *item, wait bool) (changed bool, err error) {
-	for told := false; ; told = true {
-		changed, err = m.render(ctx, it)
-		if err == nil || it.missing == "" || !wait {
-			return changed, err
+// insist renders templates and says what became of each. When wait is set, it
+// comes back to those whose files are not there: another template may make them.
+func (m *Manager) insist(ctx context.Context, items []*item, wait bool, done func(it *item, changed bool, err error) error) error {
+	told := false
+	for len(items) > 0 {
+		var later []*item
+		for _, it := range items {
+			changed, err := m.render(ctx, it)
+			if err != nil && it.missing != "" && wait {
+				later = append(later, it)
+			} else if err := done(it, changed, err); err != nil {
+				return fmt.Errorf("template %q: %w", it.DestPath, err)
+			}
 		}
-		if !told {
-			m.cfg.Control.Note(fmt.Sprintf("Template %q waits for the file %q", it.DestPath, it.missing))
+		if len(later) == len(items) {
+			if !told {
+				m.noteMissing(later)
+			}
+			told = true
+			if !pause.For(ctx, m.cfg.Service.every) {
+				return fmt.Errorf("template %q: file %q did not come: %w", later[0].DestPath, later[0].missing, ctx.Err())
+			}
 		}
-		if !pause.For(ctx, m.cfg.Service.every) {
-			return false, fmt.Errorf("file %q did not come: %w", it.missing, ctx.Err())
-		}
+		items = later
+	}
+	return nil
+}
+
+func (m *Manager) noteMissing(items []*item) {
+	for _, it := range items {
+		m.cfg.Control.Note(fmt.Sprintf("Template %q waits for the file %q", it.DestPath, it.missing))
 	}
 }
 
@@ -137,12 +159,12 @@ func (m *Manager) insist(ctx context.Context, it *item, wait bool) (changed bool
 func (m *Manager) Again(ctx context.Context, all bool) error {
 	m.Stop()
 	m.due = nil
-	for _, it := range m.items {
-		if all {
-			if _, err := m.insist(ctx, it, true); err != nil {
-				return fmt.Errorf("template %q: %w", it.DestPath, err)
-			}
+	if all {
+		if err := m.insist(ctx, m.items, true, func(_ *item, _ bool, err error) error { return err }); err != nil {
+			return err
 		}
+	}
+	for _, it := range m.items {
 		if script := it.ChangeScript; it.saved.Out == "" && it.ChangeMode == "script" && script != nil && script.RunOnFirstRender {
 			m.decide(it, false, true) // no start has come to it yet
 			continue

@@ -457,6 +457,26 @@ func TestWaitsForFiles(t *testing.T) {
 	}
 }
 
+// A template may read what another of the task makes, in whatever order they stand.
+func TestReadsAnother(t *testing.T) {
+	s := newScene(t, Settings{})
+	m, err := New(s.config(
+		&api.Template{EmbeddedTmpl: `{{ file "local/b" }}c`, DestPath: "local/c"},
+		&api.Template{EmbeddedTmpl: `{{ file "local/a" }}b`, DestPath: "local/b"},
+		&api.Template{EmbeddedTmpl: `a`, DestPath: "local/a"},
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.First(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Stop()
+	if got := s.read("web/local/c"); got != "abc" {
+		t.Errorf("%q", got)
+	}
+}
+
 // What fails is told once, and the file stays; it is rendered when it can be.
 func TestFailureWhileRunning(t *testing.T) {
 	s := newScene(t, Settings{})

@@ -1,6 +1,7 @@
 package feasible
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -9,46 +10,46 @@ import (
 	"github.com/seraihq/serai/scheduler/fleet"
 )
 
-// ReasonVolumes is for nodes that lack a host volume, or have it read-only where
-// it is to be written.
+// ReasonVolumes begins the reasons for nodes that lack a host volume, or have it
+// read-only where it is to be written; which one it is follows.
 const ReasonVolumes = "missing compatible host volumes"
 
 // volumes demands the host volumes that a group names.
 func (out *Group) volumes(f *fleet.Fleet, g *api.TaskGroup) {
-	key := "volumes\x00" + strconv.Itoa(g.Count)
-	var asks []*api.VolumeRequest
 	for _, name := range slices.Sorted(maps.Keys(g.Volumes)) {
-		if v := g.Volumes[name]; v != nil && v.Type == "host" {
-			asks = append(asks, v)
-			key += "\x00" + v.Source + "\x00" + strconv.FormatBool(v.ReadOnly) + strconv.FormatBool(v.PerAlloc)
+		v := g.Volumes[name]
+		if v == nil || v.Type != "host" {
+			continue
+		}
+		source := v.Source
+		if v.PerAlloc {
+			source += "[…]"
+		}
+		key := "volumes\x00" + strconv.Itoa(g.Count) + "\x00" + v.Source + "\x00" + strconv.FormatBool(v.PerAlloc)
+		out.add(fmt.Sprintf("%s: no %s", ReasonVolumes, source), f.Filter(key, func(n *api.Node) bool {
+			return offers(n, v, g.Count, false)
+		}))
+		if !v.ReadOnly {
+			out.add(fmt.Sprintf("%s: %s is read-only", ReasonVolumes, source), f.Filter(key+"\x00written", func(n *api.Node) bool {
+				return offers(n, v, g.Count, true)
+			}))
 		}
 	}
-	if len(asks) == 0 {
-		return
-	}
-	out.add(ReasonVolumes, f.Filter(key, func(n *api.Node) bool {
-		return !slices.ContainsFunc(asks, func(v *api.VolumeRequest) bool {
-			return !offers(n, v, g.Count)
-		})
-	}))
 }
 
 // offers says whether a node has what a volume asks for; where each allocation
 // has one of its own, whether it has any of them.
-func offers(n *api.Node, v *api.VolumeRequest, count int) bool {
+func offers(n *api.Node, v *api.VolumeRequest, count int, written bool) bool {
+	suits := func(has *api.HostVolumeInfo) bool { return has != nil && !(has.ReadOnly && written) }
 	if !v.PerAlloc {
-		return suits(n.HostVolumes[v.Source], v)
+		return suits(n.HostVolumes[v.Source])
 	}
 	for i := range count {
-		if suits(n.HostVolumes[own(v.Source, i)], v) {
+		if suits(n.HostVolumes[own(v.Source, i)]) {
 			return true
 		}
 	}
 	return false
-}
-
-func suits(has *api.HostVolumeInfo, v *api.VolumeRequest) bool {
-	return has != nil && (!has.ReadOnly || v.ReadOnly)
 }
 
 func own(source string, index int) string { return source + "[" + strconv.Itoa(index) + "]" }

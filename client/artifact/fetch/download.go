@@ -25,6 +25,9 @@ func (f *fetcher) download(body io.Reader, size int64, name string) error {
 	defer to.Close()
 	n, err := io.Copy(to, f.limited(body))
 	f.bytes += n
+	if errors.Is(err, io.ErrUnexpectedEOF) && size >= 0 {
+		return fmt.Errorf("the connection ended after %d of %d bytes", n, size)
+	}
 	if err != nil {
 		return err
 	}
