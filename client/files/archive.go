@@ -150,7 +150,7 @@ func (r *Root) Extract(ctx context.Context, src io.Reader, limit int64, owners b
 		}
 		head, err := x.in.Next()
 		if errors.Is(err, io.EOF) {
-			return api.Errorf(api.ErrInvalid, "the archive is cut off")
+			return api.Errorf(api.ErrUnavailable, "the archive is cut off")
 		}
 		if err != nil {
 			return fmt.Errorf("archive: %w", err)

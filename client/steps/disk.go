@@ -7,8 +7,11 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client/files"
+	"github.com/seraihq/serai/internal/pause"
 )
 
 // How long data may take to come from another node; the wait for the end of the
@@ -17,6 +20,12 @@ const (
 	fetchDeadline = 20 * time.Minute
 	diskDeadline  = fetchDeadline + localDeadline
 )
+
+// fetchPauses are those between attempts to get data from another node: its agent
+// may be starting anew, or the servers may be choosing who leads.
+func fetchPauses() []time.Duration {
+	return []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second}
+}
 
 // incoming is where data of another node are gathered until they are whole.
 const incoming = ".incoming"
@@ -139,7 +148,7 @@ func moveDirs(from, to *files.Root, group *api.TaskGroup) error {
 	return all
 }
 
-// fetch gathers the data aside, and moves them into place when they are whole.
+// fetch gets the data from another node, and tries again where that may help.
 func (d *Disk) fetch(ctx context.Context, id string, in *In, group *api.TaskGroup) error {
 	if d.Fetch == nil {
 		return errors.New("this agent has no way to other nodes")
@@ -147,6 +156,31 @@ func (d *Disk) fetch(ctx context.Context, id string, in *In, group *api.TaskGrou
 	ctx, cancel := context.WithTimeout(ctx, fetchDeadline)
 	defer cancel()
 	in.note("Fetching the data of allocation %s from its node", id)
+	for _, wait := range fetchPauses() {
+		err := d.gather(ctx, id, in, group)
+		if err == nil || lasting(err) || ctx.Err() != nil {
+			return err
+		}
+		in.note("The data of allocation %s have not come, it is tried again: %v", id, err)
+		if !pause.For(ctx, wait) {
+			return err
+		}
+	}
+	return d.gather(ctx, id, in, group)
+}
+
+// lasting says whether another attempt would end like this one.
+func lasting(err error) bool {
+	for _, kind := range []error{api.ErrNotFound, api.ErrTooLarge, api.ErrInvalid, unix.ENOSPC, unix.EDQUOT} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// gather gathers the data aside, and moves them into place when they are whole.
+func (d *Disk) gather(ctx context.Context, id string, in *In, group *api.TaskGroup) error {
 	src, err := d.Fetch(ctx, id)
 	if err != nil {
 		return err

@@ -60,6 +60,7 @@ type Agent struct {
 	peers       peers          // the other servers of a server
 	http        *listen.Server
 	rpc         *listen.Server              // nil: none
+	inward      *inward                     // this agent asks itself by it
 	sockets     *taskSockets                // nil: no client
 	keys        *tlsx.Keys                  // nil: no TLS
 	dialer      *tlsx.Dialer                // to servers
@@ -86,7 +87,7 @@ func Run(ctx context.Context, cfg *config.Agent, o Options) error {
 		return err
 	}
 	defer l.close()
-	a := &Agent{lookNow: make(chan struct{}, 1), cfg: cfg, options: o, logs: l, logger: l.logger, reloaded: cfg}
+	a := &Agent{lookNow: make(chan struct{}, 1), inward: newInward(), cfg: cfg, options: o, logs: l, logger: l.logger, reloaded: cfg}
 	defer a.close()
 	for _, u := range cfg.Unused {
 		l.logger.Debug("configuration key is accepted and has no effect", "key", u.Key, "file", u.File, "line", u.Line)
@@ -223,6 +224,7 @@ func (a *Agent) run(ctx context.Context) error {
 	a.http.Handle(a.guarded(a.http, people))
 	a.sockets.answer(people)
 	g.Go(func() error { return a.http.Run(ctx) })
+	g.Go(func() error { return a.inward.run(ctx, people, a.logger.With("component", "http")) })
 	if a.rpc != nil {
 		a.rpc.Handle(a.guarded(a.rpc, a.rpcHandler(people)))
 		g.Go(func() error { return a.rpc.Run(ctx) })

@@ -64,13 +64,21 @@ func (a *API) permit(ctx context.Context, op *api.Endpoint, req any) error {
 }
 
 // migrates says whether another node may have the disk of an allocation of this
-// one: a server has given it a token that only this node's secret makes.
+// one: a server, which may be this agent's own, has given it a token that only
+// this node's secret makes.
 func (a *API) migrates(ctx context.Context, allocID string) bool {
 	token := auth.SecretOf(ctx)
 	if a.Client == nil || auth.MigrateNode(token) == "" {
 		return false
 	}
 	id, secret := a.Client.Identity()
+	if a.Server != nil && auth.MigrateNode(token) != id {
+		given, err := a.Server.MigrateToken(token, allocID)
+		if err != nil {
+			return false
+		}
+		token = given
+	}
 	return auth.MigrateValid(token, id, secret, allocID)
 }
 
