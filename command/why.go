@@ -167,6 +167,16 @@ func stepText(s *api.FunnelStep) string {
 	case api.StagePresent:
 		return "does not run it yet"
 	}
+	if len(s.Detail) > 0 {
+		var parts []string
+		for _, words := range slices.Sorted(maps.Keys(s.Detail)) {
+			if s.Detail[words] < s.Removed {
+				words = fmt.Sprintf("%d %s", s.Detail[words], words)
+			}
+			parts = append(parts, words)
+		}
+		return s.Reason + " (" + strings.Join(parts, ", ") + ")"
+	}
 	return s.Reason
 }
 

@@ -59,7 +59,9 @@ func (d *Driver) plan(cfg *drivers.TaskConfig, settings config) (plan, error) {
 		if err != nil {
 			return p, err
 		}
-		p.creds = &creds
+		if p.creds = &creds; os.Geteuid() != 0 && int(creds.UID) == os.Geteuid() && int(creds.GID) == os.Getegid() {
+			p.creds = nil // it is that already, and may not set its groups
+		}
 	}
 	denied := slices.Concat(settings.DeniedEnvvars, c.DeniedEnvvars)
 	if p.env, err = command.Environ(cfg.Environ(), denied, p.creds); err != nil {
@@ -171,6 +173,8 @@ func (d *Driver) fork(t *supervise.Task, p plan, cmd *exec.Cmd) (*process.Proces
 func explain(p plan, err error) error {
 	name := p.argv[0]
 	switch {
+	case errors.Is(err, fs.ErrPermission) && p.creds != nil && os.Geteuid() != 0 && !errors.Is(err, unix.EACCES):
+		return fmt.Errorf("the agent is user %d and may not start a task as user %d: leave user out of the task, or run the agent as root: %w", os.Geteuid(), p.creds.UID, err)
 	case errors.Is(err, fs.ErrNotExist):
 		// The file is there, so what is missing is its interpreter or loader.
 		return drivers.CommandNotFound(name, "(its interpreter or loader is missing on this node)")

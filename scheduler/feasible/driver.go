@@ -32,6 +32,24 @@ func (out *Group) drivers(f *fleet.Fleet, g *api.TaskGroup) {
 	}))
 }
 
+// MissingDriver says of a node that lacks a driver of the group what it says about it: "exec: exec needs the agent to run as root". Empty when it has all.
+func MissingDriver(n *api.Node, g *api.TaskGroup) string {
+	for _, t := range g.Tasks {
+		if hasDriver(n, t.Driver) {
+			continue
+		}
+		info := n.Drivers[t.Driver]
+		if info == nil || info.HealthDescription == "" {
+			return "without " + t.Driver
+		}
+		if strings.HasPrefix(info.HealthDescription, t.Driver+" ") {
+			return info.HealthDescription
+		}
+		return t.Driver + ": " + info.HealthDescription
+	}
+	return ""
+}
+
 // hasDriver goes by what the client reports of the driver; a node that reports
 // nothing of it may still say "driver.NAME" among its attributes.
 func hasDriver(n *api.Node, name string) bool {

@@ -29,7 +29,7 @@ func (q *asker) funnel(g *api.TaskGroup, s *selection, there map[string]bool) *a
 	f.out.Nodes = len(f.left)
 	f.reach()
 	for _, c := range s.feasible.Checks {
-		f.step(api.StageDemand, c.Reason, func(row int32) bool { return c.Pass.Has(row) })
+		f.demand(g, c)
 	}
 	if there != nil {
 		f.step(api.StagePresent, "runs there already", func(row int32) bool { return !there[q.Fleet.Node(row).ID] })
@@ -37,6 +37,29 @@ func (q *asker) funnel(g *api.TaskGroup, s *selection, there map[string]bool) *a
 	f.refusals(g, s)
 	f.out.Candidates = len(f.left)
 	return f.out
+}
+
+// maxDetail is how many different words on what was removed are kept of a step.
+const maxDetail = 20
+
+// demand looks at a demand of the group. Of drivers is told what the nodes themselves say about why they do not have them.
+func (f *funnel) demand(g *api.TaskGroup, c feasible.Check) {
+	detail := map[string]int{}
+	step := f.step(api.StageDemand, c.Reason, func(row int32) bool {
+		if c.Pass.Has(row) {
+			return true
+		}
+		if strings.HasPrefix(c.Reason, feasible.ReasonDrivers) {
+			words := feasible.MissingDriver(f.q.Fleet.Node(row), g)
+			if _, known := detail[words]; words != "" && (known || len(detail) < maxDetail) {
+				detail[words]++
+			}
+		}
+		return false
+	})
+	if len(detail) > 0 {
+		step.Detail = detail
+	}
 }
 
 // reach looks at what has nothing to do with the group.

@@ -90,9 +90,19 @@ func emptied(s *api.FunnelStep, before int) string {
 		return "every node that will do runs it already"
 	}
 	if before == 1 {
-		return fmt.Sprintf("%q rules out the only node that was left", s.Reason)
+		return fmt.Sprintf("%q rules out the only node that was left", s.Reason) + inDetail(s)
 	}
-	return fmt.Sprintf("%q rules out the %d nodes that were left", s.Reason, before)
+	return fmt.Sprintf("%q rules out the %d nodes that were left", s.Reason, before) + inDetail(s)
+}
+
+// inDetail is what all that a step removed have said of it, when that is one thing.
+func inDetail(s *api.FunnelStep) string {
+	for words, n := range s.Detail {
+		if n == s.Removed {
+			return ": " + words
+		}
+	}
+	return ""
 }
 
 func name(n *api.NearestNode) string {

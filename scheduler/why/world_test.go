@@ -51,8 +51,9 @@ func makeNode(id string, s spec) *api.Node {
 	n := &api.Node{
 		ID: id, Name: id, Datacenter: s.text("dc", "dc1"), NodePool: s.text("pool", "default"), NodeClass: s["class"],
 		Status: s.text("status", "ready"), SchedulingEligibility: s.text("eligibility", "eligible"),
-		Attributes:    map[string]string{"kernel.name": s.text("kernel", "linux"), "rack": s["rack"]},
-		Drivers:       map[string]*api.DriverInfo{s.text("driver", "mock"): {Detected: true, Healthy: true}},
+		Attributes: map[string]string{"kernel.name": s.text("kernel", "linux"), "rack": s["rack"]},
+		Drivers: map[string]*api.DriverInfo{s.text("driver", "mock"): {Detected: true, Healthy: true},
+			"exec": {HealthDescription: s.text("exec", "")}},
 		NodeMaxAllocs: s.number("max_allocs", 0),
 		NodeResources: &api.NodeResources{
 			Cpu: api.NodeCpuResources{CpuShares: int64(s.number("cpu", 4000))}, Memory: api.NodeMemoryResources{MemoryMB: int64(s.number("memory", 8000))},
