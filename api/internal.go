@@ -45,14 +45,26 @@ type NodeSyncRequest struct {
 	// Index is that of the newest message which the node has seen. A server that
 	// is not as far yet, and does not lead, waits with its answer.
 	Index uint64
+	// Have is what the node has, so that it is only told what is different; empty:
+	// it wants to be told everything.
+	Have []AllocHeld
 }
 
-// NodeSync is a message of that stream. The first is Full: it holds every
-// allocation of the node, and what it does not name is gone. Later ones hold
-// what has changed.
+// AllocHeld is an allocation that a node has.
+type AllocHeld struct {
+	ID     string
+	Index  uint64 // AllocModifyIndex of the version it has; 0: it wants to be told in any case
+	Status string // the ClientStatus that it said last
+}
+
+// NodeSync is a message of that stream. The first is Full or Resumed. A full one
+// holds every allocation of the node, and what it does not name is gone. A
+// resumed one holds what is different from what the node has, and what it does
+// not name is as the node has it. Later ones hold what has changed.
 type NodeSync struct {
 	Index   uint64
 	Full    bool
+	Resumed bool
 	Allocs  []*Allocation // with their jobs; immutable
 	Removed []string      // IDs of allocations that the servers no longer know
 }

@@ -112,8 +112,26 @@ func (c *Client) apply(m *api.NodeSync) {
 				c.forget(e.ID())
 			}
 		}
+	}
+	if m.Full || m.Resumed {
 		c.synced.Do(func() { close(c.hold) })
 	}
+}
+
+// held says what is here, for servers to tell what is different. Of what is over
+// without their having said that they know, they are to speak in any case.
+func (c *Client) held() []api.AllocHeld {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]api.AllocHeld, 0, len(c.allocs))
+	for id, e := range c.allocs {
+		h := api.AllocHeld{ID: id, Index: e.Alloc().AllocModifyIndex, Status: e.Reported().ClientStatus}
+		if e.Over() && !e.acked {
+			h.Index = 0
+		}
+		out = append(out, h)
+	}
+	return out
 }
 
 // applyKnown updates an allocation that is here. What the servers missed of it

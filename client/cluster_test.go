@@ -17,6 +17,7 @@ type cluster struct {
 	allocs  map[string]*api.Allocation // as a server has them
 	said    []*api.Allocation          // every update, in order
 	index   uint64
+	firsts  []*api.NodeSync // first messages of streams, in order
 	streams map[chan *api.NodeSync]bool
 	changed chan struct{} // closed at each change
 	refuse  error         // answers every call
@@ -59,17 +60,14 @@ func (c *cluster) Heartbeat(context.Context, *api.NodeHeartbeatRequest) (*api.No
 	return &api.NodeRegisterResponse{HeartbeatTTL: api.Duration(cmp.Or(c.ttl, time.Second))}, nil
 }
 
-func (c *cluster) Sync(ctx context.Context, _ *api.NodeSyncRequest, receive func(*api.NodeSync) error) error {
+func (c *cluster) Sync(ctx context.Context, req *api.NodeSyncRequest, receive func(*api.NodeSync) error) error {
 	ch := make(chan *api.NodeSync, 100)
 	c.mu.Lock()
 	if err := c.refuse; err != nil {
 		c.mu.Unlock()
 		return err
 	}
-	full := &api.NodeSync{Index: c.index, Full: true}
-	for _, a := range c.allocs {
-		full.Allocs = append(full.Allocs, a)
-	}
+	first := c.first(req.Have)
 	c.streams[ch] = true
 	c.mu.Unlock()
 	defer func() {
@@ -77,7 +75,7 @@ func (c *cluster) Sync(ctx context.Context, _ *api.NodeSyncRequest, receive func
 		defer c.mu.Unlock()
 		delete(c.streams, ch)
 	}()
-	if err := receive(full); err != nil {
+	if err := receive(first); err != nil {
 		return err
 	}
 	for {
@@ -93,6 +91,24 @@ func (c *cluster) Sync(ctx context.Context, _ *api.NodeSyncRequest, receive func
 			return ctx.Err()
 		}
 	}
+}
+
+// first is the first message to a client that has these.
+func (c *cluster) first(have []api.AllocHeld) *api.NodeSync {
+	m := &api.NodeSync{Index: c.index, Full: len(have) == 0, Resumed: len(have) > 0}
+	held := map[string]api.AllocHeld{}
+	for _, h := range have {
+		if held[h.ID] = h; c.allocs[h.ID] == nil {
+			m.Removed = append(m.Removed, h.ID)
+		}
+	}
+	for _, a := range c.allocs {
+		if h := held[a.ID]; h.Index != a.AllocModifyIndex || h.Status != a.ClientStatus {
+			m.Allocs = append(m.Allocs, a)
+		}
+	}
+	c.firsts = append(c.firsts, m)
+	return m
 }
 
 func (c *cluster) UpdateAllocs(_ context.Context, req *api.AllocUpdateRequest) error {

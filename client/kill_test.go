@@ -91,8 +91,12 @@ func (r remote) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) e
 	return err
 }
 
-func (r remote) Sync(ctx context.Context, _ *api.NodeSyncRequest, receive func(*api.NodeSync) error) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/sync", nil)
+func (r remote) Sync(ctx context.Context, in *api.NodeSyncRequest, receive func(*api.NodeSync) error) error {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+"/sync", bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
@@ -140,8 +144,13 @@ func serve(t *testing.T, c *cluster) string {
 		answer(w, true, c.UpdateAllocs(r.Context(), &req))
 	})
 	mux.HandleFunc("/sync", func(w http.ResponseWriter, r *http.Request) {
+		req := new(api.NodeSyncRequest)
+		if err := json.NewDecoder(r.Body).Decode(req); err != nil {
+			answer(w, nil, err)
+			return
+		}
 		enc := json.NewEncoder(w)
-		_ = c.Sync(r.Context(), nil, func(m *api.NodeSync) error {
+		_ = c.Sync(r.Context(), req, func(m *api.NodeSync) error {
 			err := enc.Encode(m)
 			w.(http.Flusher).Flush()
 			return err

@@ -77,6 +77,44 @@ func TestEndedWhileAway(t *testing.T) {
 	}
 }
 
+// A client says what it has, and is told what it missed: that one was removed, and
+// not a word of the one that is as it was.
+func TestStreamsBeginWithWhatIsDifferent(t *testing.T) {
+	dir := t.TempDir()
+	s := newCluster()
+	cfg := config(t, dir, s)
+	a := start(t, cfg)
+	stays, goes := newAlloc("service", shell("main", "exec sleep 1000")), newAlloc("service", shell("main", "exec sleep 1000"))
+	s.put(stays, goes)
+	s.status(t, stays.ID, api.AllocClientRunning)
+	s.status(t, goes.ID, api.AllocClientRunning)
+	a.end(t)
+	s.mu.Lock()
+	delete(s.allocs, goes.ID)
+	s.mu.Unlock()
+	cfg.StopTasks = true
+	b := start(t, cfg)
+	var first *api.NodeSync
+	eventually(t, "the second stream", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.firsts) == 2 {
+			first = s.firsts[1]
+		}
+		return first != nil
+	})
+	eventually(t, "the end of what was removed", func() bool {
+		e, ok := b.lookup(goes.ID)
+		return !ok || e.Over()
+	})
+	if !first.Resumed || len(first.Allocs) != 0 || len(first.Removed) != 1 {
+		t.Errorf("the stream begins with %+v", first)
+	}
+	if e, ok := b.lookup(stays.ID); !ok || e.Over() {
+		t.Error("what was not named has ended")
+	}
+}
+
 // What was running is not started before the servers were heard.
 func TestNothingStartsUnheard(t *testing.T) {
 	dir := t.TempDir()

@@ -160,7 +160,7 @@ func (c *Client) syncOnce(ctx context.Context, retry *backoff) error {
 	defer cancel(nil)
 	again := time.AfterFunc(resyncEvery, func() { cancel(errResync) })
 	defer again.Stop()
-	req := &api.NodeSyncRequest{NodeID: c.id.ID, SecretID: api.Sensitive(c.id.SecretID), Index: c.newest()}
+	req := &api.NodeSyncRequest{NodeID: c.id.ID, SecretID: api.Sensitive(c.id.SecretID), Index: c.newest(), Have: c.held()}
 	err := c.cfg.Server.Sync(ctx, req, func(m *api.NodeSync) error {
 		retry.reset()
 		c.contacted(0)

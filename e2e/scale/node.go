@@ -49,6 +49,7 @@ func (r *room) remove(o room) { r.cpu, r.memory = r.cpu-o.cpu, r.memory-o.memory
 // held is an allocation that the node runs, or ran.
 type held struct {
 	id      string
+	index   uint64 // AllocModifyIndex
 	job     string
 	status  string // last reported, or to be reported
 	room    room
@@ -131,7 +132,7 @@ func (n *node) follow(ctx context.Context) {
 	failed := time.Duration(0)
 	for ctx.Err() == nil {
 		once, cancel := context.WithTimeout(ctx, resyncEvery+rand.N(resyncEvery/4))
-		err := n.server.Sync(once, &api.NodeSyncRequest{NodeID: n.def.ID, SecretID: n.def.SecretID}, func(m *api.NodeSync) error {
+		err := n.server.Sync(once, &api.NodeSyncRequest{NodeID: n.def.ID, SecretID: n.def.SecretID, Have: n.have()}, func(m *api.NodeSync) error {
 			failed = 0
 			return n.apply(m)
 		})
@@ -164,7 +165,7 @@ func (n *node) apply(m *api.NodeSync) error {
 		live := a.DesiredStatus == api.AllocDesiredRun && !a.ClientTerminal()
 		switch {
 		case live && !known:
-			h = &held{id: a.ID, job: a.JobID, status: api.AllocClientRunning, deploys: a.DeploymentID != ""}
+			h = &held{id: a.ID, index: a.AllocModifyIndex, job: a.JobID, status: api.AllocClientRunning, deploys: a.DeploymentID != ""}
 			for _, r := range a.AllocatedResources.Tasks {
 				h.room.add(room{r.Cpu.CpuShares, r.Memory.MemoryMB})
 			}
@@ -172,7 +173,9 @@ func (n *node) apply(m *api.NodeSync) error {
 			n.used.add(h.room)
 			n.pending = append(n.pending, h)
 			n.fleet.took(a.JobID)
-		case !live && known:
+		case live:
+			h.index = a.AllocModifyIndex
+		case known:
 			delete(n.allocs, a.ID)
 			n.fleet.lost(a.JobID)
 			if a.ClientTerminal() {
@@ -192,6 +195,9 @@ func (n *node) apply(m *api.NodeSync) error {
 	}
 	if m.Full {
 		n.compare(m)
+	}
+	if m.Full || m.Resumed {
+		poke(n.up)
 	}
 	n.over = n.over || n.used.cpu > n.def.NodeResources.Cpu.CpuShares || n.used.memory > n.def.NodeResources.Memory.MemoryMB
 	if len(n.pending) > 0 {
@@ -219,7 +225,18 @@ func (n *node) compare(m *api.NodeSync) {
 			n.forget(id)
 		}
 	}
-	poke(n.up)
+}
+
+// have says what the node runs, so that a stream which is opened anew begins with
+// what is different.
+func (n *node) have() []api.AllocHeld {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := make([]api.AllocHeld, 0, len(n.allocs))
+	for id, h := range n.allocs {
+		out = append(out, api.AllocHeld{ID: id, Index: h.index, Status: h.status})
+	}
+	return out
 }
 
 // report sends what has become of allocations; while one request is on its way

@@ -148,7 +148,7 @@ func (c *Client) UpdateAllocs(ctx context.Context, req *api.AllocUpdateRequest) 
 // Sync hands over the stream of a node's allocations until ctx ends, receive
 // fails or the stream breaks.
 func (c *Client) Sync(ctx context.Context, req *api.NodeSyncRequest, receive func(*api.NodeSync) error) error {
-	b, err := wire.Marshal(req)
+	b, err := encodeSyncRequest(req)
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,10 @@ func TestSyncTravels(t *testing.T) {
 	plain := &api.Allocation{ID: "a", Job: testJob, AllocatedResources: &api.AllocatedResources{}}
 	bare := &api.Allocation{ID: "b", Job: &api.Job{ID: "other"}}
 	want := &api.NodeSync{Index: 7, Full: true, Removed: []string{"r"}, Allocs: []*api.Allocation{allocation(1), allocation(2), plain, bare}}
+	again := &api.NodeSync{Index: 8, Resumed: true}
+	if got, err := new(decoded).decodeSync(encodeTest(t, again)); err != nil || !wire.Same(got, again) {
+		t.Errorf("got %+v, %v", got, err)
+	}
 	b := encodeTest(t, want)
 	got, err := new(decoded).decodeSync(b)
 	if err != nil || !wire.Same(got, want) {
@@ -111,6 +115,7 @@ func TestFrames(t *testing.T) {
 func FuzzDecodeSync(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(encodeTest(f, &api.NodeSync{Full: true}))
+	f.Add(encodeTest(f, &api.NodeSync{Index: 3, Resumed: true, Removed: []string{"r"}}))
 	f.Add(encodeTest(f, &api.NodeSync{Index: 7, Removed: []string{"r"}, Allocs: []*api.Allocation{allocation(1), allocation(2)}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := new(decoded).decodeSync(b)

@@ -111,8 +111,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	case pathUpdates:
 		return h.updates(w, r, body)
 	case pathSync:
-		req := new(api.NodeSyncRequest)
-		if err := decodeObject(body, "request", req); err != nil {
+		req, err := decodeSyncRequest(body)
+		if err != nil {
 			return err
 		}
 		return h.sync(w, r, req)
@@ -126,7 +126,7 @@ func bodyLimit(path string) int64 {
 	switch path {
 	case pathUpdate, pathUpdates:
 		return maxRequest
-	case pathRegister, pathDeadlines:
+	case pathRegister, pathDeadlines, pathSync:
 		return maxNode
 	case pathBeats:
 		return maxBeats

@@ -70,7 +70,7 @@ type tasksKey struct {
 func (e *encoded) encodeSync(b []byte, m *api.NodeSync) ([]byte, error) {
 	w := wire.NewWriter(b)
 	w.Uint(m.Index)
-	w.Bool(m.Full)
+	w.Byte(syncKind(m))
 	w.Uint(uint64(len(m.Removed)))
 	for _, id := range m.Removed {
 		w.ID(id)
@@ -83,6 +83,23 @@ func (e *encoded) encodeSync(b []byte, m *api.NodeSync) ([]byte, error) {
 		}
 	}
 	return w.Bytes(), nil
+}
+
+// Kinds of messages.
+const (
+	kindChanges byte = iota
+	kindFull
+	kindResumed // only to who said what it has
+)
+
+func syncKind(m *api.NodeSync) byte {
+	switch {
+	case m.Full:
+		return kindFull
+	case m.Resumed:
+		return kindResumed
+	}
+	return kindChanges
 }
 
 // object writes an object the first time, and its number from then on.

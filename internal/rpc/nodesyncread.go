@@ -39,7 +39,16 @@ func lookup[T any](d *decoded, b []byte) (*T, error) {
 // decodeSync reads a message that encodeSync wrote.
 func (d *decoded) decodeSync(b []byte) (*api.NodeSync, error) {
 	r := &syncReader{Reader: wire.NewReader(b), decoded: d}
-	m := &api.NodeSync{Index: r.Uint(), Full: r.Bool()}
+	m := &api.NodeSync{Index: r.Uint()}
+	switch kind := r.Byte(); kind {
+	case kindChanges:
+	case kindFull:
+		m.Full = true
+	case kindResumed:
+		m.Resumed = true
+	default:
+		return nil, fmt.Errorf("message of allocations: %w: kind %d", wire.ErrMalformed, kind)
+	}
 	for range r.Len() {
 		m.Removed = append(m.Removed, r.ID())
 	}

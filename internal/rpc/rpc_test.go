@@ -340,7 +340,7 @@ func TestLargeUpdatesAreSplit(t *testing.T) {
 // A description of a node that would take gigabytes is not decoded.
 func TestBodiesAreBoundedByCall(t *testing.T) {
 	s := serve(t, &fake{})
-	for path, size := range map[string]int{pathRegister: maxNode + 1, pathHeartbeat: maxSmall + 1, pathSync: maxSmall + 1, pathUpdate: maxRequest + 1, pathUpdates: maxRequest + 1, Prefix + "other": maxSmall + 1} {
+	for path, size := range map[string]int{pathRegister: maxNode + 1, pathHeartbeat: maxSmall + 1, pathSync: maxNode + 1, pathUpdate: maxRequest + 1, pathUpdates: maxRequest + 1, Prefix + "other": maxSmall + 1} {
 		resp, err := http.Post(s.URL+path, contentType, strings.NewReader(strings.Repeat("\xa0", size)))
 		if err != nil {
 			t.Fatal(err)

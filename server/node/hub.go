@@ -32,6 +32,7 @@ type stream struct {
 	mu      sync.Mutex
 	base    uint64                     // changes up to here are in what was sent in full
 	full    bool                       // send everything again
+	have    []api.AllocHeld            // what the node has, if it is only told what is different; with full
 	changed map[string]*api.Allocation // by ID; nil: gone
 	index   uint64
 	later   bool // it is woken for what was removed
@@ -43,8 +44,8 @@ func newHub(store *state.Store) *hub {
 	return &hub{store: store, pace: pace{start: time.Now()}, streams: map[string]map[*stream]struct{}{}}
 }
 
-func (h *hub) open(nodeID string) *stream {
-	s := &stream{wake: make(chan struct{}, 1), changed: map[string]*api.Allocation{}, spare: map[string]*api.Allocation{}, full: true}
+func (h *hub) open(nodeID string, have []api.AllocHeld) *stream {
+	s := &stream{have: have, wake: make(chan struct{}, 1), changed: map[string]*api.Allocation{}, spare: map[string]*api.Allocation{}, full: true}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.streams[nodeID] == nil {
@@ -93,7 +94,7 @@ func (h *hub) refresh() {
 	for _, streams := range h.streams {
 		for s := range streams {
 			s.mu.Lock()
-			s.full = true
+			s.full, s.have = true, nil
 			s.mu.Unlock()
 			s.signal()
 		}
@@ -162,9 +163,12 @@ func (s *stream) take(h *hub, nodeID string) *api.NodeSync {
 	if s.full {
 		s.full = false
 		clear(s.changed)
-		v := h.store.View()
-		s.base = v.Index()
+		v, have := h.store.View(), s.have
+		s.base, s.have = v.Index(), nil
 		s.mu.Unlock()
+		if len(have) > 0 {
+			return resumed(v, nodeID, have)
+		}
 		return whole(v, nodeID)
 	}
 	changed, index := s.changed, s.index
@@ -184,14 +188,5 @@ func (s *stream) take(h *hub, nodeID string) *api.NodeSync {
 	}
 	clear(changed)
 	s.spare = changed
-	return m
-}
-
-// whole is the message that holds every allocation of a node.
-func whole(v *state.View, nodeID string) *api.NodeSync {
-	m := &api.NodeSync{Index: v.Index(), Full: true}
-	for a := range v.AllocationsByNode(nodeID) {
-		m.Allocs = append(m.Allocs, a)
-	}
 	return m
 }

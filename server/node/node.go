@@ -220,8 +220,8 @@ var heardAgain = map[string]string{
 	api.NodeStatusDisconnected: "Node reconnected by heartbeat",
 }
 
-// Sync sends what should run on a node: all of it first, then what changes,
-// until ctx ends or send fails.
+// Sync sends what should run on a node: all of it first, or what is different
+// from what it has, then what changes, until ctx ends or send fails.
 func (s *Service) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(*api.NodeSync) error) error {
 	if err := s.await(ctx); err != nil {
 		return err
@@ -235,7 +235,7 @@ func (s *Service) Sync(ctx context.Context, req *api.NodeSyncRequest, send func(
 	if _, err := known(s.Store.View(), req.NodeID, req.SecretID); err != nil {
 		return err
 	}
-	st := s.hub.open(req.NodeID)
+	st := s.hub.open(req.NodeID, req.Have)
 	defer s.hub.close(req.NodeID, st)
 	lost := s.Cluster.Lost()
 	var next time.Time // the earliest for the next message
