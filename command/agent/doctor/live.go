@@ -208,7 +208,7 @@ func (x *examination) nodeClocks(ctx context.Context, list []*api.NodeListStub) 
 		r, err := c.Do(ask, api.AgentHealth.Endpoint, &api.AgentHealthRequest{})
 		cancel()
 		if err != nil {
-			x.report.warn("cluster.reachable", "let its HTTP port through the firewall, or see that advertise { http } is an address that others reach", "node %s cannot be asked at %s: its logs and files are reached through the servers alone", n.Name, n.HTTPAddr)
+			x.report.warn("cluster.reachable", "let its HTTP port through the firewall, or see that advertise { http } is an address that others reach and that its certificate names", "node %s cannot be asked at %s, its logs and files are reached through the servers alone: %v", n.Name, n.HTTPAddr, err)
 			continue
 		}
 		r.Body.Close()
