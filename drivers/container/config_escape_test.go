@@ -98,3 +98,28 @@ done 2>/dev/null`).start()
 		t.Errorf("something is mounted on the host: %v\n%s", err, mounts)
 	}
 }
+
+// TestEscapeMountsOverTheKernels: nothing of the job's or of the image's stands where the kernel's files are looked for, by the container's makers or by its
+// guards (CVE-2019-19921, CVE-2025-52881).
+func TestEscapeMountsOverTheKernels(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, target := range []string{"/proc", "/proc/self", "/proc/sys", "/proc/self/attr", "/proc/sysrq-trigger", "/sys", "/sys/fs/cgroup", "/dev", "/dev/pts", "/dev/null"} {
+		for kind, config := range map[string]map[string]any{
+			"volume": {"volumes": []any{"local/dir:" + target}},
+			"tmpfs":  {"mount": []any{map[string]any{"type": "tmpfs", "target": target}}},
+		} {
+			config["command"], config["args"] = "sh", []any{"-c", `for f in /proc/sysrq-trigger /proc/sys/kernel/core_pattern; do (echo >>$f) 2>/dev/null && echo "CAN write $f"; done
+for f in /proc/kcore /proc/keys; do [ "$(head -c 1 $f 2>/dev/null | wc -c)" = 0 ] || echo "CAN read $f"; done
+grep -E '^(CapEff|NoNewPrivs|Seccomp:)' /proc/self/status; echo end`}
+			r := w.run(config)
+			if err := r.try(); err != nil {
+				continue // refused
+			}
+			r.wait()
+			out := r.out.String()
+			if strings.HasPrefix(target, "/proc") || strings.Contains(out, "CAN ") || !strings.Contains(out, "end") && !strings.HasPrefix(target, "/dev") {
+				t.Errorf("%s at %s: %s", kind, target, out)
+			}
+		}
+	}
+}

@@ -55,6 +55,7 @@ var configFields = []drivers.Field{
 	drivers.Optional("allow_devices", drivers.List(drivers.String)),
 	drivers.WithDefault("allow_runtimes", drivers.List(drivers.String), []any{"runc", "nvidia"}),
 	drivers.OneBlock("allowed_modes",
+		drivers.Optional("network", drivers.List(drivers.String)),
 		drivers.Optional("pid", drivers.List(drivers.String)),
 		drivers.Optional("ipc", drivers.List(drivers.String)),
 		drivers.Optional("userns", drivers.List(drivers.String)),

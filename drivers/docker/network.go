@@ -3,6 +3,7 @@ package docker
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,11 +19,14 @@ const labelSandbox = "docker_sandbox_container_id"
 
 // network sets where the container's network is.
 func (p *plan) network() error {
-	if n := p.cfg.Network; n != nil && p.task.NetworkMode == "" && n.Mode != drivers.NetworkHost && n.Mode != "" {
-		return p.groupNetwork(n)
+	if p.task.NetworkMode == "" && p.ownNetwork() {
+		return p.groupNetwork(p.cfg.Network)
 	}
 	t := &p.task
 	mode := t.NetworkMode
+	if mode == "host" && p.ownNetwork() && !p.settings.AllowPrivileged && !slices.Contains(p.settings.AllowedModes["network"], "host") {
+		return fmt.Errorf("network_mode = \"host\" leads out of the group's own network and is not allowed on this node: the operator can name it in allowed_modes { network = [\"host\"] }, or set allow_privileged, in the docker plugin's config")
+	}
 	if mode == "" && p.cfg.Network != nil && p.cfg.Network.Mode == drivers.NetworkHost {
 		mode = "host"
 	}
@@ -41,6 +45,12 @@ func (p *plan) network() error {
 		return err
 	}
 	return p.endpoint(mode)
+}
+
+// ownNetwork is whether the group has a network of its own, which keeps its tasks from the node's loopback.
+func (p *plan) ownNetwork() bool {
+	n := p.cfg.Network
+	return n != nil && n.Mode != drivers.NetworkHost && n.Mode != ""
 }
 
 // groupNetwork puts the container into the group's network namespace. The ports are the group's own, mapped by whoever made it.

@@ -141,6 +141,9 @@ func TestEscapeRefused(t *testing.T) {
 	j.Network = &drivers.NetworkIsolation{Mode: drivers.NetworkGroup, Path: "/run/netns/x"}
 	_, err := d.Start(t.Context(), j.TaskConfig)
 	refused(t, err, "network")
+	j.Config["network_mode"] = "host" // the node's loopback, from a group that has a network of its own
+	_, err = d.Start(t.Context(), j.TaskConfig)
+	refused(t, err, "allowed_modes { network")
 }
 
 func TestConfigIsChecked(t *testing.T) {
