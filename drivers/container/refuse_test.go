@@ -47,7 +47,7 @@ func TestEscapeRefusals(t *testing.T) {
 		"healthchecks":         {{"healthchecks": map[string]any{"disable": false}}},
 		"unknown":              {{"runtime": "runsc"}, {"storage_opt": map[string]any{}}, {"no_such": 1}},
 		"image busybox2":       {{"image": "busybox2"}},
-		"not /":                {mount("tmpfs", "", "/.."), mount("bind", "local", "/..")},
+		"not /":                {mount("tmpfs", "", "/.."), mount("bind", "local", "/.."), {"volumes": []any{"local:/"}}, {"volumes": []any{"local:/x/.."}}},
 		"name an image":        {{"image": "a b"}},
 		"io_limit":             {{"io_limit": []any{map[string]any{"device": "/dev/null", "read_bytes": 1}}}, {"io_limit": []any{map[string]any{"device": "/dev/null"}}}},
 		"mount":                {mount("tmpfs", "", "relative"), mount("odd", "", "/x")},
