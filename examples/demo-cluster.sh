@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes a cluster on this machine: three servers and three clients, each in a
 # network namespace of its own, every connection encrypted, joined by the same
-# commands as on real machines. Runs a service and a batch job, kills the leader,
-# and shows that the service did not notice. Ends, and cleans up, when Enter is
+# commands as on real machines. Runs a service, and a container, an isolated
+# process and a Java program in one job; kills the leader, and shows that nobody
+# did notice. Ends, and cleans up, when Enter is
 # pressed, by Ctrl-C, or at once when nobody is there to press a key.
 # Usage: sudo examples/demo-cluster.sh [BINARY]
 set -euo pipefail
@@ -36,7 +37,7 @@ finish() {
   trap - EXIT
   say "stopping"
   [ -z "${asker:-}" ] || kill "$asker" 2>/dev/null || true
-  timeout 30 "$serai" job stop -purge demo-cluster >/dev/null 2>&1 || true
+  for job in demo-cluster demo-mixed; do timeout 30 "$serai" job stop -purge "$job" >/dev/null 2>&1 || true; done
   for _ in $(seq 40); do # until the clients have removed what the service had
     [ -n "$(find "$work"/m*/var/alloc -mindepth 1 -maxdepth 1 2>/dev/null)" ] || break
     timeout 5 "$serai" system gc >/dev/null 2>&1 || true
@@ -83,6 +84,8 @@ start() { # start MACHINE
 join() { # join MACHINE TOKEN
   on "$1" "$serai" join -config-dir "$work/$1/etc" -data-dir "$work/$1/var" -name "$1" \
     -bind "$net.$((10 + ${1#m}))" "$net.11:4647" "$2" | sed -n 1p
+  # A script of the mixed job makes its image on the node.
+  printf 'plugin "raw_exec" {\n  config {\n    enabled = true\n  }\n}\n' >"$work/$1/etc/drivers.hcl"
   start "$1"
 }
 
@@ -108,6 +111,21 @@ here=$(cd "$(dirname "$0")" && pwd)
 show job run "$here/demo-cluster.hcl"
 id=$("$serai" job allocs -t '{{(index . 0).ID}}' demo-cluster)
 address=$("$serai" alloc status "$id" | awk '$1 == "*http" {print $3}')
+mixed= # containers, isolated processes and Java side by side, where the machine has what they need
+if command -v busybox >/dev/null && command -v javac >/dev/null; then
+  mixed=yes
+  show job run -detach "$here/demo-mixed.hcl"
+  for group in container exec java; do
+    said() {
+      alloc=$("$serai" job allocs -t "{{range .}}{{if and (eq .TaskGroup \"$group\") (eq .ClientStatus \"running\")}}{{.ID}}{{end}}{{end}}" demo-mixed)
+      [ -n "$alloc" ] && "$serai" alloc logs -task hello "$alloc" 2>/dev/null | grep -q '^in '
+    }
+    until_true "the $group of the mixed job runs" said
+    show alloc logs -task hello "$alloc"
+  done
+else
+  say "Left out: containers, isolated processes and Java side by side; this machine lacks busybox or a JDK. \`make demo-deps\` installs them."
+fi
 say "the service answers at $address; asked ten times a second"
 asked=$work/asked
 (
@@ -122,7 +140,7 @@ sleep 1
 
 leader=$("$serai" operator raft list-peers | awk '$4 == "leader" {print substr($1, 1, 2)}')
 say "kill -9 of the leader, $leader"
-kill -KILL "${agent[$leader]}"
+{ kill -KILL "${agent[$leader]}" && wait "${agent[$leader]}"; } 2>/dev/null || true
 unset "agent[$leader]"
 for m in m1 m2 m3; do [ $m = "$leader" ] || export SERAI_ADDR=https://$net.$((10 + ${m#m})):4646; done
 before=$(date +%s%N)
@@ -132,6 +150,14 @@ show operator raft list-peers
 show job status demo-cluster
 sleep 2
 echo "the service was asked $(wc -l <"$asked") times and did not answer $(grep -c no "$asked" || true) times"
+if [ -n "$mixed" ]; then
+  show job allocs demo-mixed
+  starts=0
+  for alloc in $("$serai" job allocs -t '{{range .}}{{.ID}} {{end}}' demo-mixed); do
+    starts=$((starts + $("$serai" alloc status -json "$alloc" | grep -c '"Type": *"Started"')))
+  done
+  echo "the mixed job has four tasks, which were started $starts times in all"
+fi
 
 say "$leader comes back"
 start "$leader"
