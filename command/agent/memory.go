@@ -19,19 +19,32 @@ const (
 	// looks. One that lacks processors allocates little as well, and mostly
 	// collects: fewer bytes to the next collection would be its end.
 	quietCPU = memoryEvery * 15 / 100
-	// wakeAfter is how soon after a collection the next one of a lean heap tells
-	// that it is quiet no longer.
-	wakeAfter = 10 * memoryEvery
-	// busyPercent and quietPercent are how much the heap may grow between two
-	// collections. Under load fewer collections are worth the memory, above all
-	// while the heap is small: it may grow by a roomShare of the machine's memory
-	// then, within leastRoom and mostRoom, up to mostPercent.
-	busyPercent, quietPercent, mostPercent = 100, 25, 400
-	roomShare                              = 16
-	leastRoom, mostRoom                    = 128 << 20, 1536 << 20
-	// quietShare is the share of the live heap that may be allocated between two
-	// looks of a quiet agent.
-	quietShare = 20
+	// quietFresh is how much a quiet agent may allocate between two looks.
+	quietFresh = 64 << 20
+	// shrinkEvery is how many looks there are between two times that all is given
+	// back, which is a collection and the memory's way back from the kernel.
+	shrinkEvery = 15
+	// ownCollections is how soon those have happened that a new percentage and
+	// memory that is given back make necessary.
+	ownCollections = time.Second
+	// mostBetween is more than there is between the collections of a busy heap.
+	mostBetween = 10 * time.Second
+	// busyPercent is how much the heap may grow between two collections, at least.
+	// Under load fewer collections are worth the memory, above all while the heap
+	// is small: it may grow by a roomShare of the machine's memory then, within
+	// leastRoom and mostRoom, up to mostPercent.
+	busyPercent, mostPercent = 100, 400
+	roomShare                = 16
+	leastRoom, mostRoom      = 128 << 20, 1536 << 20
+	// A quiet agent collects as often as costs it 1/quietShare of a processor,
+	// which marks markRate bytes a second: how much the heap grows meanwhile is a
+	// share of it that follows from what is allocated alone, in steps of
+	// quietPercent. A large heap, which would grow by more than quietRoom, is
+	// collected more often.
+	quietShare   = 100
+	markRate     = 1 << 30
+	quietPercent = 10
+	quietRoom    = 192 << 20
 )
 
 // memory has the agent collect rarely while it is busy, and give back what it
@@ -42,11 +55,14 @@ type memory struct {
 	room      uint64
 	quiet     int
 	lean      bool
+	fresh     uint64 // most that was lately allocated between two looks of a quiet agent
+	shrunk    int    // looks since memory was given back
+	owed      bool   // it was busy since then
 }
 
 // newMemory is for a machine with so many bytes of memory.
 func newMemory(machine uint64) *memory {
-	return &memory{room: min(mostRoom, max(leastRoom, machine/roomShare))}
+	return &memory{room: min(mostRoom, max(leastRoom, machine/roomShare)), shrunk: shrinkEvery, owed: true}
 }
 
 // step looks at the processor's time that was ever used and the bytes that were
@@ -55,23 +71,42 @@ func newMemory(machine uint64) *memory {
 func (m *memory) step(cpu time.Duration, allocated, live uint64) (percent int, shrink bool) {
 	fresh, used := allocated-m.allocated, cpu-m.cpu
 	m.allocated, m.cpu = allocated, cpu
-	if fresh > max(live, 16<<20)/quietShare || used > quietCPU {
-		m.quiet = 0
-	} else {
-		m.quiet++
+	m.shrunk++
+	if fresh > quietFresh || used > quietCPU {
+		m.stir()
+		return m.busy(live), false
 	}
-	lean := m.quiet >= quietLooks || m.lean && m.quiet > 0
-	shrink, m.lean = lean && !m.lean, lean
-	if lean {
-		return quietPercent, shrink
+	m.fresh = max(fresh, m.fresh-m.fresh/4)
+	m.quiet++
+	if m.lean = m.lean || m.quiet >= quietLooks; !m.lean {
+		return m.busy(live), false
 	}
-	return m.busy(live), false
+	if shrink = m.owed && m.shrunk >= shrinkEvery; shrink {
+		m.owed, m.shrunk = false, 0
+	}
+	return min(m.lazy(live), m.busy(live)), shrink
 }
 
-// wake ends the quiet between two looks: there was one collection after the other.
-func (m *memory) wake(live uint64) (percent int) {
-	m.quiet, m.lean = 0, false
-	return m.busy(live)
+// stir ends the quiet.
+func (m *memory) stir() { m.quiet, m.lean, m.fresh, m.owed = 0, false, 0, true }
+
+// lazy is the percentage of a quiet agent.
+func (m *memory) lazy(live uint64) int {
+	rate := m.fresh / uint64(memoryEvery/time.Second)
+	percent := min(rate*100*quietShare/markRate, quietRoom*100/max(live, 1))
+	return (int(percent)/quietPercent + 1) * quietPercent
+}
+
+// wake ends the quiet between two looks when there was one collection after the
+// other: the time between them is a third of what it was to be, or less.
+func (m *memory) wake(between time.Duration, live uint64) (percent int, awake bool) {
+	room := live * uint64(m.lazy(live)) / 100
+	usual := time.Duration(room/max(m.fresh>>10, 1<<10)) * memoryEvery >> 10
+	if !m.lean || between > min(usual/3, mostBetween) {
+		return 0, false
+	}
+	m.stir()
+	return m.busy(live), true
 }
 
 // busy is the percentage under load.
@@ -91,6 +126,7 @@ func tendMemory(ctx context.Context) {
 	onCollection(ctx, collected)
 	m := newMemory(machineMemory())
 	var last time.Time // a collection
+	var deaf time.Time // those before it are our own doing
 	now := 0
 	for {
 		var percent int
@@ -101,11 +137,14 @@ func tendMemory(ctx context.Context) {
 		case <-collected:
 			before := last
 			last = time.Now()
-			if !m.lean || last.Sub(before) > wakeAfter {
+			if !m.lean || last.Before(deaf) {
 				continue
 			}
 			metrics.Read(samples)
-			percent = m.wake(samples[1].Value.Uint64())
+			var awake bool
+			if percent, awake = m.wake(last.Sub(before), samples[1].Value.Uint64()); !awake {
+				continue
+			}
 		case <-tick.C:
 			metrics.Read(samples)
 			percent, shrink = m.step(usedCPU(), samples[0].Value.Uint64(), samples[1].Value.Uint64())
@@ -113,9 +152,11 @@ func tendMemory(ctx context.Context) {
 		if percent != now {
 			debug.SetGCPercent(percent)
 			now = percent
+			deaf = time.Now().Add(ownCollections)
 		}
 		if shrink {
 			debug.FreeOSMemory()
+			deaf = time.Now().Add(ownCollections)
 		}
 	}
 }

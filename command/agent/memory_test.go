@@ -22,13 +22,21 @@ func TestMemoryFollowsTheLoad(t *testing.T) {
 		{1 << 20, 0, 384, false},
 		{1 << 20, 0, quietPercent, true}, // quiet for long enough
 		{2 << 20, 0, quietPercent, false},
-		{80 << 20, 0, 384, false}, // busy at once
+		{20 << 20, 0, 10 * quietPercent, false}, // 10 MiB a second, which takes ten for the whole heap again
+		{1 << 20, 0, 8 * quietPercent, false},   // for a while
+		{80 << 20, 0, 384, false},               // busy at once
 		{1 << 20, 0, 384, false},
 		{1 << 20, 0, 384, false},
 		{1 << 20, quietCPU + 1, 384, false}, // it gets little done, and not for want of work
 		{0, 0, 384, false},
 		{0, 0, 384, false},
-		{0, quietCPU, quietPercent, true},
+		{0, quietCPU, quietPercent, false}, // lean, but memory was given back a moment ago
+		{0, 0, quietPercent, false},
+		{0, 0, quietPercent, false},
+		{0, 0, quietPercent, false},
+		{0, 0, quietPercent, false},
+		{0, 0, quietPercent, true},
+		{0, 0, quietPercent, false},
 		{0, quietCPU + 1, 384, false},
 	} {
 		allocated, cpu = allocated+look.fresh, cpu+look.used
@@ -47,11 +55,37 @@ func TestMemoryFollowsTheLoad(t *testing.T) {
 		}
 	}
 	m.quiet, m.lean, m.allocated, m.cpu = 5, true, 0, 0
-	if percent := m.wake(live); percent != 384 || m.lean {
+	m.fresh = 20 << 20
+	if percent, awake := m.wake(4*time.Second, live); awake || !m.lean { // the 100 MiB take ten seconds
 		t.Errorf("awake: %d %%, lean %v", percent, m.lean)
+	}
+	if percent, awake := m.wake(time.Second, live); !awake || percent != 384 || m.lean {
+		t.Errorf("not awake: %d %%, lean %v", percent, m.lean)
 	}
 	if percent, shrink := m.step(0, 1<<20, live); percent != 384 || shrink {
 		t.Errorf("after that: %d %%, shrink %v", percent, shrink)
+	}
+	if _, awake := m.wake(0, live); awake {
+		t.Error("woken twice")
+	}
+}
+
+// TestQuietCollectionsAreCheap adds up what collections cost a quiet agent.
+func TestQuietCollectionsAreCheap(t *testing.T) {
+	for _, live := range []uint64{20 << 20, 200 << 20, 2 << 30} {
+		for _, fresh := range []uint64{0, 1 << 20, 10 << 20, quietFresh} {
+			m := newMemory(64 << 30)
+			percent, allocated := 0, uint64(0)
+			for range 10 {
+				allocated += fresh
+				percent, _ = m.step(0, allocated, live)
+			}
+			room := float64(live) * float64(percent) / 100
+			share := float64(fresh) / memoryEvery.Seconds() / room * float64(live) / markRate
+			if share > 1.0/quietShare && percent < m.busy(live) && room < quietRoom {
+				t.Errorf("%d bytes live, %d fresh: %d %% cost %.3f of a processor", live, fresh, percent, share)
+			}
+		}
 	}
 }
 

@@ -155,8 +155,10 @@ func (c *clusterRun) heaps(ctx context.Context, name string) {
 		return
 	}
 	for _, m := range c.t.members {
-		if text, err := c.t.raw(ctx, m, "/debug/pprof/heap"); err == nil {
-			_ = os.WriteFile(filepath.Join(c.o.Profile, name+"-"+m.name+"-heap.pprof"), text, 0o644)
+		for file, path := range map[string]string{"memory.txt": "heap?debug=1", "heap.pprof": "heap?gc=1", "goroutines.txt": "goroutine?debug=1"} {
+			if text, err := c.t.raw(ctx, m, "/debug/pprof/"+path); err == nil {
+				_ = os.WriteFile(filepath.Join(c.o.Profile, name+"-"+m.name+"-"+file), text, 0o644)
+			}
 		}
 	}
 }
