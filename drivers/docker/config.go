@@ -44,6 +44,7 @@ var configFields = []drivers.Field{
 			drivers.WithDefault("dry_run", drivers.Bool, false),
 			drivers.WithDefault("period", drivers.String, "5m"),
 			drivers.WithDefault("creation_grace", drivers.String, "5m"))),
+	drivers.Optional("image_list", drivers.String),
 	drivers.OneBlock("volumes",
 		drivers.WithDefault("enabled", drivers.Bool, false),
 		drivers.Optional("selinuxlabel", drivers.String)),
@@ -85,8 +86,10 @@ type config struct {
 		Key  string `json:"key"`
 		CA   string `json:"ca"`
 	} `json:"tls"`
-	GC      gcConfig `json:"gc"`
-	Volumes struct {
+	GC gcConfig `json:"gc"`
+	// ImageList is the file in which the driver keeps which images tasks have used, so that they are collected after a restart of the agent as well.
+	ImageList string `json:"image_list"`
+	Volumes   struct {
 		Enabled      bool   `json:"enabled"`
 		SELinuxLabel string `json:"selinuxlabel"`
 	} `json:"volumes"`

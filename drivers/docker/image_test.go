@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -147,6 +148,49 @@ func TestPull(t *testing.T) {
 	start(t, d, short)
 	destroy(t, d, short)
 	eventually(t, "the image to be collected again", func() bool { return !there(t, e, image) })
+}
+
+// Images of tasks that ended before a restart of the agent are collected as well.
+func TestImagesOverARestart(t *testing.T) {
+	e := engineFor(t)
+	r := newRegistry(t, e)
+	image := r.push(t, e, "app:1")
+	list := filepath.Join(t.TempDir(), "images.json")
+	config := map[string]any{"image_list": list, "gc": map[string]any{"image_delay": "1h"}}
+	d := driverFor(t, e, config)
+	d.every = 50 * time.Millisecond
+	ctx, stop := context.WithCancel(t.Context())
+	if _, err := d.Fingerprint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	j := newJob(t, "true", map[string]any{"image": image})
+	start(t, d, j)
+	eventually(t, "the image to be on the list", func() bool { names, err := loadImages(list); return err == nil && !names[image].IsZero() })
+	destroy(t, d, j)
+	stop()
+	config["gc"] = map[string]any{"image_delay": "300ms"}
+	next := driverFor(t, e, config)
+	next.every = 50 * time.Millisecond
+	if _, err := next.Fingerprint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the image to be collected", func() bool { return !there(t, e, image) })
+	eventually(t, "the list to be empty", func() bool { names, err := loadImages(list); return err == nil && len(names) == 0 })
+}
+
+func FuzzImageList(f *testing.F) {
+	f.Add([]byte(`{"app:1":"2026-01-02T03:04:05Z"}`))
+	f.Add([]byte(`{"":"9999-01-02T03:04:05Z"}`))
+	f.Add([]byte(`[`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		names := map[string]time.Time{}
+		_ = decodeImages(text, names)
+		for name, at := range names {
+			if name == "" || at.After(time.Now()) {
+				t.Errorf("%q at %v", name, at)
+			}
+		}
+	})
 }
 
 func TestPullCredentials(t *testing.T) {

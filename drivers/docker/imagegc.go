@@ -19,16 +19,38 @@ type imageKeeper struct {
 	// names are those that tasks have used, with the last time that a container was there.
 	names map[string]time.Time
 	next  time.Time
+	// list is the file that names are kept in over a restart of the agent; empty: they are not.
+	list string
 }
 
 func newImageKeeper(d *Driver) *imageKeeper {
-	return &imageKeeper{driver: d, names: map[string]time.Time{}}
+	k := &imageKeeper{driver: d, names: map[string]time.Time{}, list: d.settings.Load().ImageList}
+	if k.list != "" {
+		var err error
+		if k.names, err = loadImages(k.list); err != nil {
+			d.logger.Warn("it is not known which images tasks have used before: they are not collected", "err", err)
+		}
+	}
+	return k
+}
+
+// save keeps the names.
+func (k *imageKeeper) save() {
+	if k.list == "" {
+		return
+	}
+	if err := saveImages(k.list, k.names); err != nil {
+		k.driver.logger.Warn("the list of images that tasks have used is not kept", "err", err)
+	}
 }
 
 // used notes that a container was made: one that is short-lived may never be seen otherwise.
 func (k *imageKeeper) used(labels map[string]string) {
-	if name := labels[labelImage]; name != "" {
-		k.names[name] = time.Now()
+	name := labels[labelImage]
+	if _, known := k.names[name]; name == "" || !known && len(k.names) >= maxImages {
+		return
+	} else if k.names[name] = time.Now(); !known {
+		k.save()
 	}
 }
 
@@ -48,6 +70,9 @@ func (k *imageKeeper) look(ctx context.Context, cli *client.Client) {
 	}
 	for _, c := range list.Items {
 		k.used(c.Labels)
+	}
+	if len(k.names) > 0 {
+		defer k.save()
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.names)) {
 		if now.Sub(k.names[name]) < delay {

@@ -34,6 +34,7 @@ func (c *Agent) Finish() error {
 		fill(&c.Client.AllocMountsDir, filepath.Join(c.DataDir, "alloc_mounts"))
 		fill(&c.PluginDir, filepath.Join(c.DataDir, "plugins"))
 		c.pluginDefault("container", "image_dir", filepath.Join(c.DataDir, "images"))
+		c.pluginDefault("docker", "image_list", filepath.Join(c.DataDir, "client", "docker-images.json"))
 	}
 	v.membership()
 	c.rpc()
