@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -72,6 +73,10 @@ func main() {
 	flag.BoolVar(&o.Reader, "reader", false, "be the process that reads; for its own use")
 	flag.BoolVar(&o.Suite, "suite", false, "run every shape, and the trace of -replay where it is given, and print a table with a verdict for each")
 	flag.Parse()
+	// Thousands of clients in one process: that they share a collector is not of
+	// what is measured, and it would take the server's time.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(4 << 30)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, &o); err != nil {

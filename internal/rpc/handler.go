@@ -69,10 +69,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != contentType {
 		return api.Errorf(api.ErrInvalid, "a call between agents is a POST of %s", contentType)
 	}
-	deadlines := http.NewResponseController(w)
-	_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout))
-	body, err := readAll(r.Body, bodyLimit(r.URL.Path), "the request")
-	_ = deadlines.SetReadDeadline(time.Time{})
+	var body []byte
+	err := within(bodyTimeout, http.NewResponseController(w).SetReadDeadline, func() (err error) {
+		body, err = readAll(r.Body, bodyLimit(r.URL.Path), "the request")
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -198,13 +199,12 @@ func (s *sender) send(frame []byte) error {
 		s.w.Header().Set("Content-Type", contentType)
 		s.begun = true
 	}
-	_ = s.c.SetWriteDeadline(time.Now().Add(sendTimeout))
-	err := s.write(frame)
-	if err == nil {
-		err = s.c.Flush()
-	}
-	// A deadline would end a stream that has nothing to send.
-	_ = s.c.SetWriteDeadline(time.Time{})
+	err := within(sendTimeout, s.c.SetWriteDeadline, func() error {
+		if err := s.write(frame); err != nil {
+			return err
+		}
+		return s.c.Flush()
+	})
 	s.broken = err != nil
 	return err
 }
