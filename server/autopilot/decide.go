@@ -93,7 +93,8 @@ func move(o *Observation, _ Memory) (Change, bool) {
 
 // replace removes the server whose address another one has: it was started with an
 // empty data directory, and what it was does not come back. Raft has no two servers
-// at one address.
+// at one address. The leader has all that was committed, so it is enough that those
+// who remain are a majority among themselves: of two servers, one can be emptied.
 func replace(o *Observation, m Memory) (Change, bool) {
 	voters := o.voters()
 	for i := range o.Servers {
@@ -102,7 +103,7 @@ func replace(o *Observation, m Memory) (Change, bool) {
 			continue
 		}
 		old := o.holds(s.Address)
-		if old == nil || old.Leader || o.proven(old) || old.Voter && sound(voters, old.ID, m) < majority(len(voters)) {
+		if old == nil || old.Leader || o.proven(old) || old.Voter && sound(voters, old.ID, m) < majority(len(voters)-1) {
 			continue
 		}
 		return change(Remove, old, "its address is that of %s now", cmp.Or(s.Name, s.ID))

@@ -112,7 +112,7 @@ func (l *Log) Get(index uint64, e *Entry) error {
 		return fmt.Errorf("read log entry %d: %w", index, err)
 	}
 	if crc32.Checksum(b, castagnoli) != p.crc {
-		return fmt.Errorf("%w: entry %d has changed on disk since it was written; restore this server from a snapshot", ErrCorrupt, index)
+		return fmt.Errorf("%w: entry %d has changed on disk since it was written; "+mend, ErrCorrupt, index)
 	}
 	e.Index = index
 	if _, err := e.parse(b); err != nil {

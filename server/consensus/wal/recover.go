@@ -12,6 +12,9 @@ import (
 	"strings"
 )
 
+// mend is what to do about damage.
+const mend = "where there are other servers, empty this one's server directory and start it: it joins again; alone, begin with an empty one and restore a saved snapshot"
+
 // Open opens the log in a directory, which it makes when there is none, and
 // reads and checks all of it. An error of kind ErrCorrupt says which file is
 // damaged and where.
@@ -44,7 +47,7 @@ func (l *Log) recover() error {
 	}
 	for i, n := range numbers {
 		if i > 0 && n != numbers[i-1]+1 {
-			return fmt.Errorf("%w: %s is missing; put it back, or restore this server from a snapshot", ErrCorrupt, segmentName(numbers[i-1]+1))
+			return fmt.Errorf("%w: %s is missing; put it back, or else: "+mend, ErrCorrupt, segmentName(numbers[i-1]+1))
 		}
 		if err := l.openSegment(n, i == len(numbers)-1); err != nil {
 			return err
@@ -104,13 +107,13 @@ func (l *Log) openSegment(number uint64, isLast bool) error {
 	}
 	s.size = int64(len(b))
 	if s.segmentHeader, err = parseSegmentHeader(b); err != nil {
-		return fmt.Errorf("%w: %s: %w; restore this server from a snapshot", ErrCorrupt, name, err)
+		return fmt.Errorf("%w: %s: %w; "+mend, ErrCorrupt, name, err)
 	}
 	if l.seq == 0 {
 		l.seq = s.first - 1
 	}
 	if s.number != number || s.first != l.seq+1 {
-		return fmt.Errorf("%w: %s does not follow on the segment before it; restore this server from a snapshot", ErrCorrupt, name)
+		return fmt.Errorf("%w: %s does not follow on the segment before it; "+mend, ErrCorrupt, name)
 	}
 	for {
 		h, ok := l.frameAt(b, s)
@@ -118,7 +121,7 @@ func (l *Log) openSegment(number uint64, isLast bool) error {
 			break
 		}
 		if err := l.replay(h, b[s.end+frameBytes:s.end+frameBytes+int64(h.length)], s); err != nil {
-			return fmt.Errorf("%w: %s: frame at byte %d: %w; restore this server from a snapshot", ErrCorrupt, name, s.end, err)
+			return fmt.Errorf("%w: %s: frame at byte %d: %w; "+mend, ErrCorrupt, name, s.end, err)
 		}
 		l.seq = h.seq
 		s.end += h.size()
@@ -156,11 +159,11 @@ func (l *Log) checkRest(b []byte, s *segment, isLast bool) error {
 		seq, isConfirm := parseConfirm(rest[i:], s.salt)
 		h, isFrame := parseFrameHeader(rest[i:], s.salt)
 		if (isConfirm && seq > l.seq) || (isFrame && h.seq > l.seq+1) {
-			return fmt.Errorf("%w: %s is unreadable from byte %d on, though it was complete once; restore this server from a snapshot", ErrCorrupt, segmentName(s.number), s.end)
+			return fmt.Errorf("%w: %s is unreadable from byte %d on, though it was complete once; "+mend, ErrCorrupt, segmentName(s.number), s.end)
 		}
 	}
 	if !isLast {
-		return fmt.Errorf("%w: %s is unreadable from byte %d on; restore this server from a snapshot", ErrCorrupt, segmentName(s.number), s.end)
+		return fmt.Errorf("%w: %s is unreadable from byte %d on; "+mend, ErrCorrupt, segmentName(s.number), s.end)
 	}
 	l.log.Warn("dropping a log frame that was not complete when the server stopped", "file", segmentName(s.number), "offset", s.end)
 	if err := s.cut(s.end); err != nil {
