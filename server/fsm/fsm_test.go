@@ -281,7 +281,9 @@ func eval(n int, j *api.Job, status string) *api.Evaluation {
 type halfway struct{ Node *api.Node }
 
 func (c *halfway) apply(tx *state.Tx) (any, error) {
-	tx.PutNode(c.Node)
+	if c.Node != nil { // FuzzDecode makes it without
+		tx.PutNode(c.Node)
+	}
 	return "half", errors.New("refused halfway")
 }
 
