@@ -139,7 +139,16 @@ func MeasureSnapshot(r io.Reader) (*Store, []TableSize, error) {
 	return s, sizes, nil
 }
 
-func readSnapshot(sr *snapshotReader) (*Store, []TableSize, error) {
+func readSnapshot(sr *snapshotReader) (store *Store, tables []TableSize, err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case table.Duplicate:
+			store, tables, err = nil, nil, fmt.Errorf("%w: two rows have one key: %w; use another snapshot", ErrSnapshot, p)
+		default:
+			panic(p)
+		}
+	}()
 	s := newEmpty()
 	index := sr.header()
 	if sr.Err() != nil {

@@ -150,10 +150,18 @@ func (ix *Index[S, K, V]) replace(d any, key K, old V, hadOld bool, now V, hasNo
 	}
 }
 
+// Duplicate is what Put panics with for a row that has another one's key in a
+// unique index: whoever writes must have looked. Rows that come from outside are
+// put by those who recover it.
+type Duplicate string
+
+// Error says which rows.
+func (d Duplicate) Error() string { return string(d) }
+
 func (ix *Index[S, K, V]) refuseSecond(tr *tree[entry[S, K]], sec S, key K) {
 	for e := range tr.from(entry[S, K]{sec: sec}) {
 		if e.sec == sec && e.key != key {
-			panic(fmt.Sprintf("table %s: unique index %s: %v belongs to %v, refused for %v", ix.table.cfg.Name, ix.name, sec, e.key, key))
+			panic(Duplicate(fmt.Sprintf("table %s: unique index %s: %v belongs to %v, refused for %v", ix.table.cfg.Name, ix.name, sec, e.key, key)))
 		}
 		return
 	}
