@@ -18,17 +18,6 @@ import (
 //go:embed init.sh
 var initScript string
 
-// fileTexts are the guest's other files.
-var fileTexts = map[string]string{
-	"etc/passwd": "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nbin:x:2:2:bin:/bin:/bin/false\n" +
-		"games:x:5:60:games:/usr/games:/bin/false\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
-	"etc/group":         "root:x:0:\ndaemon:x:1:\nbin:x:2:\ntty:x:5:\ngames:x:60:\nusers:x:100:\nnogroup:x:65534:\n",
-	"etc/hostname":      "guest\n",
-	"etc/hosts":         "127.0.0.1 localhost guest\n",
-	"etc/resolv.conf":   "nameserver 127.0.0.1\n",
-	"etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-}
-
 // modules are what the guest's kernel loads.
 var modules = []string{"overlay", "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk"}
 
@@ -38,22 +27,14 @@ func prepare(dir string, chosen []lane, programs []string, verbose bool) (kernel
 	if err != nil {
 		return "", "", err
 	}
-	there := map[string]bool{"/bin": true, "/dev": true, "/modules": true}
 	for _, d := range []string{"/etc", "/tests", "/sbin", "/usr/bin", "/usr/sbin", "/lib", "/lib64", "/var/lib"} {
-		directories(a, there, d)
+		a.Path(d)
 	}
-	for name, text := range fileTexts {
-		a.File(name, []byte(text), 0o644)
-	}
+	a.Etc()
 	for i, l := range chosen {
-		text, err := os.ReadFile(programs[i])
-		if err != nil {
+		if err := a.Program("tests/"+l.name, programs[i]); err != nil {
 			return "", "", err
 		}
-		if err := libraries(a, there, programs[i]); err != nil {
-			return "", "", err
-		}
-		a.File("tests/"+l.name, text, 0o755)
 	}
 	for _, how := range arrangements {
 		list := ""

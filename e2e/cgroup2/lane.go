@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/seraihq/serai/drivers/qemu/qemutest"
 )
 
 // lane is one test binary and what of it is run in which arrangement of groups.
@@ -82,38 +79,4 @@ func (l lane) call(arrangement string, verbose bool) string {
 		args = append(args, "-test.v")
 	}
 	return l.name + " " + strings.Join(args, " ") + "\n"
-}
-
-// libraries adds the program's loader and libraries to the guest, each once.
-func libraries(a *qemutest.Archive, there map[string]bool, program string) error {
-	out, err := exec.Command("ldd", program).CombinedOutput()
-	if err != nil {
-		if strings.Contains(string(out), "not a dynamic executable") {
-			return nil
-		}
-		return fmt.Errorf("ldd %s: %w: %s", program, err, out)
-	}
-	for _, word := range strings.Fields(string(out)) {
-		if !filepath.IsAbs(word) || there[word] {
-			continue
-		}
-		text, err := os.ReadFile(word)
-		if err != nil {
-			return err
-		}
-		directories(a, there, filepath.Dir(word))
-		a.File(strings.TrimPrefix(word, "/"), text, 0o755)
-		there[word] = true
-	}
-	return nil
-}
-
-// directories adds the directory and those above it, each once.
-func directories(a *qemutest.Archive, there map[string]bool, dir string) {
-	if dir == "/" || there[dir] {
-		return
-	}
-	directories(a, there, filepath.Dir(dir))
-	a.Directory(strings.TrimPrefix(dir, "/"))
-	there[dir] = true
 }

@@ -3,7 +3,9 @@
 # nothing when the kernel is there.
 set -e
 dir=${SERAI_GUEST:-${XDG_CACHE_HOME:-$HOME/.cache}/serai/guest}
-modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net virtio_blk evdev button overlay"
+modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net virtio_blk evdev button overlay
+	llc stp bridge veth libcrc32c nfnetlink nf_defrag_ipv4 nf_defrag_ipv6 nf_conntrack nf_conntrack_netlink nf_nat nf_tables nft_ct nft_chain_nat nft_nat nft_masq
+	nf_reject_ipv4 nf_reject_ipv6 nft_reject nft_reject_inet nft_reject_ipv4 nft_reject_ipv6 nft_meta_bridge"
 complete() {
 	for module in $modules; do [ -f "$dir/$module.ko" ] || return 1; done
 	[ -f "$dir/vmlinuz" ]

@@ -108,3 +108,22 @@ func System(init string, modules []string) (*Archive, error) {
 	a.File("modules/order", []byte(strings.Join(modules, "\n")+"\n"), 0o644)
 	return a, nil
 }
+
+// etc are the files of a system with few users.
+var etc = map[string]string{
+	"etc/passwd": "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nbin:x:2:2:bin:/bin:/bin/false\n" +
+		"games:x:5:60:games:/usr/games:/bin/false\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
+	"etc/group":         "root:x:0:\ndaemon:x:1:\nbin:x:2:\ntty:x:5:\ngames:x:60:\nusers:x:100:\nnogroup:x:65534:\n",
+	"etc/hostname":      "guest\n",
+	"etc/hosts":         "127.0.0.1 localhost guest\n",
+	"etc/resolv.conf":   "nameserver 127.0.0.1\n",
+	"etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+}
+
+// Etc adds /etc of a system with few users.
+func (a *Archive) Etc() {
+	a.Path("/etc")
+	for name, text := range etc {
+		a.File(name, []byte(text), 0o644)
+	}
+}
