@@ -18,6 +18,7 @@ import (
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client"
+	"github.com/seraihq/serai/command/agent/audit"
 	"github.com/seraihq/serai/command/agent/config"
 	"github.com/seraihq/serai/command/agent/listen"
 	"github.com/seraihq/serai/command/agent/rest"
@@ -62,6 +63,7 @@ type Agent struct {
 	rpc         *listen.Server              // nil: none
 	inward      *inward                     // this agent asks itself by it
 	sockets     *taskSockets                // nil: no client
+	audit       *audit.Log                  // of what the API is asked; nil: there is none
 	keys        *tlsx.Keys                  // nil: no TLS
 	dialer      *tlsx.Dialer                // to servers
 	joins       net.Listener                // of those that have no certificate yet; nil: none can join
@@ -139,6 +141,9 @@ func (a *Agent) open() error {
 	if err = a.openKeys(); err != nil {
 		return err
 	}
+	if a.audit, err = a.openAudit(); err != nil {
+		return err
+	}
 	if a.http, err = a.listen(); err != nil {
 		return err
 	}
@@ -192,6 +197,9 @@ func (a *Agent) close() {
 		}
 	}
 	a.stopTraces()
+	if a.audit != nil {
+		_ = a.audit.Close()
+	}
 	a.lock.release()
 }
 
@@ -220,9 +228,10 @@ func (a *Agent) run(ctx context.Context) error {
 		}
 	})
 	a.startClient(ctx, g)
-	people := a.handler()
+	handler := a.handler()
+	people := a.audited(handler, handler)
 	a.http.Handle(a.guarded(a.http, people))
-	a.sockets.answer(people)
+	a.sockets.answer(handler)
 	g.Go(func() error { return a.http.Run(ctx) })
 	g.Go(func() error { return a.inward.run(ctx, people, a.logger.With("component", "http")) })
 	if a.rpc != nil {

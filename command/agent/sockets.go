@@ -14,6 +14,7 @@ import (
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/command/agent/listen"
 	"github.com/seraihq/serai/command/agent/rest"
+	"github.com/seraihq/serai/server/auth"
 )
 
 // socketConns bounds the connections of one task at a time.
@@ -59,7 +60,7 @@ func (s *taskSockets) answer(people *rest.API) {
 		return
 	}
 	guard := listen.Guard{AllowedHosts: []string{"*"}, AllowedOrigins: s.agent.cfg.Limits.HTTPAllowedOrigins, Changes: changes}
-	h := guard.Wrap(listen.Bodies(s.agent.cfg.Limits.HTTPMaxBodyBytes, otherwiseBounded, people.Authenticated(s.agent.vouch())))
+	h := guard.Wrap(listen.Bodies(s.agent.cfg.Limits.HTTPMaxBodyBytes, otherwiseBounded, s.agent.audited(people, people.Authenticated(s.agent.vouch()))))
 	s.handler.Store(&h)
 }
 
@@ -87,19 +88,25 @@ func (s *taskSockets) close() {
 // vouch gives what tells whether a secret is a token's, or the identity of a task
 // that runs.
 func (a *Agent) vouch() func(ctx context.Context, secret api.Sensitive) error {
+	owner := a.owner()
+	return func(ctx context.Context, secret api.Sensitive) error {
+		_, err := owner(ctx, secret)
+		return err
+	}
+}
+
+// owner gives what finds out whose a secret is, also where access control is off.
+func (a *Agent) owner() func(ctx context.Context, secret api.Sensitive) (*auth.Identity, error) {
 	if a.server != nil {
-		return func(ctx context.Context, secret api.Sensitive) error {
-			_, err := a.server.Known(ctx, secret)
-			return err
-		}
+		return a.server.Known
 	}
 	tokens := a.remoteTokens()
 	tokens.unlimited = true
-	return func(ctx context.Context, secret api.Sensitive) error {
+	return func(ctx context.Context, secret api.Sensitive) (*auth.Identity, error) {
 		identity, err := tokens.resolve(ctx, secret)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return identity.Valid(time.Now())
+		return identity, identity.Valid(time.Now())
 	}
 }

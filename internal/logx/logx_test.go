@@ -67,3 +67,44 @@ func TestFileRotates(t *testing.T) {
 		t.Errorf("the current file holds %q", b)
 	}
 }
+
+// TestNoRoomForAnother has the folder be away when the file is full: lines go on
+// into the old file, and into a new one as soon as there can be one.
+func TestNoRoomForAnother(t *testing.T) {
+	dir := t.TempDir()
+	at, away := filepath.Join(dir, "at"), filepath.Join(dir, "away")
+	f, err := OpenFileMode(filepath.Join(at, "x.log"), 0o640, 10, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	write := func(line string) {
+		if _, err := f.Write([]byte(line)); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+	write("first___\n")
+	if err := os.Rename(at, away); err != nil {
+		t.Fatal(err)
+	}
+	write("second__\n")
+	if err := errors.Join(os.RemoveAll(at), os.Rename(away, at)); err != nil {
+		t.Fatal(err)
+	}
+	write("third___\n")
+	all, _ := filepath.Glob(filepath.Join(at, "*.log"))
+	text := ""
+	for _, name := range all {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(b)
+	}
+	if text != "first___\nsecond__\nthird___\n" || len(all) != 2 {
+		t.Errorf("%d files: %q", len(all), text)
+	}
+	if info, err := os.Stat(filepath.Join(at, "x.log")); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("%v %v", info, err)
+	}
+}

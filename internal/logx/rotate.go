@@ -18,6 +18,7 @@ type File struct {
 	maxBytes int64
 	maxAge   time.Duration
 	maxFiles int // old files that are kept; 0 = all
+	mode     os.FileMode
 
 	mu     sync.Mutex
 	file   *os.File
@@ -31,7 +32,12 @@ func OpenFile(path string, maxBytes int64, maxAge time.Duration, maxFiles int) (
 	if strings.HasSuffix(path, "/") {
 		path += "serai.log"
 	}
-	f := &File{path: path, maxBytes: maxBytes, maxAge: maxAge, maxFiles: maxFiles}
+	return OpenFileMode(path, 0o600, maxBytes, maxAge, maxFiles)
+}
+
+// OpenFileMode opens a log file; new ones get the mode.
+func OpenFileMode(path string, mode os.FileMode, maxBytes int64, maxAge time.Duration, maxFiles int) (*File, error) {
+	f := &File{path: path, mode: mode, maxBytes: maxBytes, maxAge: maxAge, maxFiles: maxFiles}
 	return f, f.open()
 }
 
@@ -39,7 +45,7 @@ func (f *File) open() error {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return fmt.Errorf("make the folder of log file %s: %w", f.path, err)
 	}
-	file, err := os.OpenFile(f.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(f.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, f.mode)
 	if err != nil {
 		return fmt.Errorf("open log file: %w", err)
 	}
@@ -66,13 +72,30 @@ func (f *File) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// rotate goes on with a new file. When there cannot be one, it goes on with the
+// old one and tries again with the next line.
 func (f *File) rotate() error {
-	_ = f.file.Close()
+	before, name := f.file, ""
+	if err := f.next(&name); err != nil {
+		if name != "" {
+			_ = os.Rename(name, f.path)
+		}
+		f.file = before
+		return nil
+	}
+	return before.Close()
+}
+
+func (f *File) next(old *string) error {
 	ext := filepath.Ext(f.path)
 	base := strings.TrimSuffix(f.path, ext)
-	old := base + "-" + strconv.FormatInt(time.Now().UnixNano(), 10) + ext
-	if err := os.Rename(f.path, old); err != nil {
+	name := base + "-" + strconv.FormatInt(time.Now().UnixNano(), 10) + ext
+	if err := os.Rename(f.path, name); err != nil {
 		return fmt.Errorf("rotate log file: %w", err)
+	}
+	*old = name
+	if err := f.open(); err != nil {
+		return err
 	}
 	if f.maxFiles > 0 {
 		all, _ := filepath.Glob(base + "-[0-9]*" + ext)
@@ -82,7 +105,7 @@ func (f *File) rotate() error {
 			all = all[1:]
 		}
 	}
-	return f.open()
+	return nil
 }
 
 // Close closes the file.

@@ -20,8 +20,7 @@ func (a Accepted) String() string { return fmt.Sprintf("%s:%d: %s", a.File, a.Li
 // labels or keys are free). The blocks themselves are listed in their parent.
 var accepted = map[string]string{
 	"": `enable_syslog syslog_facility disable_update_check disable_anonymous_signature
-		rpc sentinel audit reporting keyring* eventlog consul* vault*`,
-	"audit":     `enabled sink* filter*`,
+		rpc sentinel reporting keyring* eventlog consul* vault*`,
 	"autopilot": `disable_upgrade_migration`,
 	"client": `host_volumes_dir host_volume_plugin_dir common_plugin_dir cpu_disable_dmidecode client_max_port client_min_port
 		gc_volumes_on_node_gc bind_wildcard_default_host_network

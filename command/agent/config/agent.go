@@ -39,6 +39,7 @@ type Agent struct {
 	Telemetry Telemetry         `hcl:"telemetry"`
 	Limits    Limits            `hcl:"limits"`
 	UI        UI                `hcl:"ui"`
+	Audit     Audit             `hcl:"audit"`
 
 	HTTPAPIResponseHeaders map[string]string `hcl:"http_api_response_headers"`
 

@@ -43,6 +43,7 @@ func (v *checker) check() {
 	v.checkMembership()
 	v.checkClient()
 	v.checkLimits()
+	v.checkAudit()
 }
 
 // LogLevels are the levels that log_level takes, from the most to the least talkative.
@@ -118,12 +119,6 @@ func (v *checker) checkRefused() {
 	}
 	if c.ACL.ReplicationToken != "" {
 		v.add("acl.replication_token", "acl: replication is not built yet; remove replication_token")
-	}
-	for _, a := range c.Unused {
-		if a.Key == "audit.enabled" || strings.HasPrefix(a.Key, "audit.sink") {
-			v.problems = append(v.problems, hclx.Problem{File: a.File, Line: a.Line, Column: 1, Message: "audit: the audit log is not built yet; remove the audit block"})
-			break
-		}
 	}
 }
 

@@ -36,6 +36,7 @@ func (c *Agent) Finish() error {
 		c.pluginDefault("container", "image_dir", filepath.Join(c.DataDir, "images"))
 		c.pluginDefault("docker", "image_list", filepath.Join(c.DataDir, "client", "docker-images.json"))
 	}
+	c.audit()
 	v.membership()
 	c.rpc()
 	c.chroot()

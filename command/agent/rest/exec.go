@@ -13,6 +13,7 @@ import (
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/client"
+	"github.com/seraihq/serai/command/agent/audit"
 	"github.com/seraihq/serai/drivers"
 	"github.com/seraihq/serai/server/auth"
 )
@@ -124,7 +125,11 @@ func (s *execSession) run(ctx context.Context, cancel context.CancelFunc, a *API
 		if hello.AuthToken != "" {
 			ctx = auth.WithSecret(ctx, api.Sensitive(hello.AuthToken))
 		}
-		if err := a.permit(ctx, s.op, s.req); err != nil {
+		err := a.permit(ctx, s.op, s.req)
+		if unwritten := audit.Session(ctx, auth.SecretOf(ctx), err); err == nil {
+			err = unwritten
+		}
+		if err != nil {
 			return 0, err
 		}
 		var done context.CancelFunc
