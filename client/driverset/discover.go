@@ -22,14 +22,23 @@ const retryMost = 5 * time.Minute
 // discover starts each external driver that the operator has configured, learns its name, and puts it into the set. Those that cannot be
 // started are tried again until ctx ends.
 func (s *Set) discover(ctx context.Context) {
-	files := s.candidates()
-	for name := range s.cfg.Plugins {
-		if _, builtIn := builtin.Lookup(name); !builtIn && files[name] == "" {
-			s.logger.Warn("a plugin block names neither a built-in driver nor an executable file in plugin_dir", "plugin", name, "plugin_dir", s.cfg.PluginDir)
+	files, refused := s.candidates()
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Plugins)) {
+		if _, builtIn := builtin.Lookup(name); builtIn || files[name] != "" {
+			continue
 		}
+		if why := refused[name]; why != "" {
+			s.logger.Error("external driver not loaded: "+why, "plugin", name, "plugin_dir", s.cfg.PluginDir)
+			continue
+		}
+		s.logger.Warn("a plugin block names neither a built-in driver nor a file in plugin_dir", "plugin", name, "plugin_dir", s.cfg.PluginDir)
 	}
-	loaded := make([]*host, len(files))
-	var all sync.WaitGroup
+	var (
+		mu     sync.Mutex // guards loaded and late
+		loaded = make([]*host, len(files))
+		late   bool
+		all    sync.WaitGroup
+	)
 	for i, file := range slices.Sorted(maps.Keys(files)) {
 		all.Go(func() {
 			h, err := s.load(ctx, file, files[file])
@@ -37,15 +46,28 @@ func (s *Set) discover(ctx context.Context) {
 				s.notLoaded(ctx, file, files[file], err)
 				return
 			}
-			loaded[i] = h
+			mu.Lock()
+			defer mu.Unlock()
+			if loaded[i] = h; late {
+				s.add(ctx, h)
+			}
 		})
 	}
-	all.Wait()
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(s.cfg.LoadPatience):
+	}
+	mu.Lock()
+	late = true
 	for _, h := range loaded { // in order, so that a tie always ends the same way
 		if h != nil {
 			s.add(ctx, h)
 		}
 	}
+	mu.Unlock()
+	<-done
 	close(s.discovered)
 }
 
@@ -69,16 +91,16 @@ func (s *Set) notLoaded(ctx context.Context, file, path string, err error) {
 	})
 }
 
-// candidates are the executable files of plugin_dir that have a plugin block, by name.
-func (s *Set) candidates() map[string]string {
-	out := map[string]string{}
+// candidates are the files of plugin_dir that have a plugin block, by name, and why others with one are not started.
+func (s *Set) candidates() (out, refused map[string]string) {
+	out, refused = map[string]string{}, map[string]string{}
 	if s.cfg.PluginDir == "" {
-		return out
+		return out, refused
 	}
 	dir, err := filepath.Abs(s.cfg.PluginDir)
 	if err != nil {
 		s.logger.Error("plugin_dir cannot be read", "err", err)
-		return out
+		return out, refused
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -86,22 +108,39 @@ func (s *Set) candidates() map[string]string {
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		// A symbolic link could lead anywhere: only a file that lies here itself is run.
 		st, err := os.Lstat(path)
-		if err != nil || !st.Mode().IsRegular() || st.Mode()&0o111 == 0 {
+		if err != nil {
 			continue
 		}
+		why := unfit(st)
 		if _, configured := s.cfg.Plugins[e.Name()]; !configured {
-			s.logger.Info("file in plugin_dir is not started: it has no plugin block", "plugin", e.Name())
+			if why == "" {
+				s.logger.Info("file in plugin_dir is not started: it has no plugin block", "plugin", e.Name())
+			}
 			continue
 		}
-		if st.Mode()&0o002 != 0 {
-			s.logger.Error("external driver not loaded: everybody may write to its file; chmod o-w it", "plugin", e.Name(), "path", path)
+		if why != "" {
+			refused[e.Name()] = why
 			continue
 		}
 		out[e.Name()] = path
 	}
-	return out
+	return out, refused
+}
+
+// unfit says why a file of plugin_dir is not run, and what to do; empty when it may be.
+func unfit(st fs.FileInfo) string {
+	switch mode := st.Mode(); {
+	case mode&fs.ModeSymlink != 0: // it could lead anywhere
+		return "it is a symbolic link; put the file itself there"
+	case !mode.IsRegular():
+		return "it is not a file"
+	case mode&0o111 == 0:
+		return "it is not executable; chmod +x it"
+	case mode&0o002 != 0:
+		return "everybody may write to its file; chmod o-w it"
+	}
+	return ""
 }
 
 // endStrays ends processes of an external driver that an earlier agent has started and was killed before it could write down. Built-in ones notice by

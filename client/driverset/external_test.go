@@ -1,10 +1,12 @@
 package driverset
 
 import (
+	"bytes"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -142,4 +144,57 @@ func TestLoadedLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the driver", func() bool { _, err := s.Get(t.Context(), "third_party"); return err == nil })
+}
+
+// A plugin that says nothing keeps no other away, and files that are not run are told with what to do.
+func TestSilentPlugin(t *testing.T) {
+	cfg := config(t)
+	var log syncBuffer
+	cfg.Logger, cfg.LoadPatience = slog.New(slog.NewTextHandler(&log, nil)), time.Millisecond
+	install(t, &cfg, "external-1.0.0")
+	silent := filepath.Join(cfg.PluginDir, "silent")
+	if err := os.WriteFile(silent, []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	plain := filepath.Join(cfg.PluginDir, "plain")
+	if err := os.WriteFile(plain, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(silent, filepath.Join(cfg.PluginDir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"silent", "plain", "link", "absent"} {
+		cfg.Plugins[name] = nil
+	}
+	s, _ := run(t, cfg)
+	t.Cleanup(func() { killHosts(t, s) })
+	eventually(t, "the driver that answers", func() bool { _, there := s.lookup("third_party"); return there })
+	select {
+	case <-s.discovered:
+		t.Error("the silent plugin was not waited for")
+	default:
+	}
+	for _, want := range []string{"it is not executable", "it is a symbolic link", "plugin=absent"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %q:\n%s", want, log.String())
+		}
+	}
+}
+
+// syncBuffer keeps what several goroutines write.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }

@@ -47,6 +47,9 @@ type Config struct {
 	IdleStop time.Duration
 	// RetryFirst is after how long an external driver that could not be started is tried again at first; 0 means 5 seconds.
 	RetryFirst time.Duration
+	// LoadPatience is how long external drivers that have started wait for the others, so that of several with one name the newest is found; one that
+	// says nothing must not keep them all away. 0 means 3 seconds.
+	LoadPatience time.Duration
 	// Allow and Deny are lists of driver names (client options driver.allowlist and driver.denylist); an empty Allow means all.
 	Allow, Deny []string
 }
@@ -82,6 +85,9 @@ func New(cfg Config) (*Set, error) {
 	}
 	if cfg.RetryFirst == 0 {
 		cfg.RetryFirst = 5 * time.Second
+	}
+	if cfg.LoadPatience == 0 {
+		cfg.LoadPatience = 3 * time.Second
 	}
 	s := &Set{cfg: cfg, logger: cfg.Logger.With("component", "drivers"), discovered: make(chan struct{}),
 		hosts: map[string]*host{}, statuses: map[string]Status{}, changed: make(chan struct{})}

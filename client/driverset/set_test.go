@@ -54,7 +54,7 @@ func (s *memoryStore) LoadDriver(name string) ([]byte, error) {
 
 func config(t *testing.T) Config {
 	t.Helper()
-	return Config{Logger: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Store: &memoryStore{},
+	return Config{Logger: slog.New(slog.DiscardHandler), Dir: t.TempDir(), Store: &memoryStore{}, LoadPatience: time.Minute,
 		Plugins: map[string]map[string]any{"raw_exec": {"enabled": true}}}
 }
 
