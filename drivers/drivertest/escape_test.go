@@ -273,7 +273,9 @@ func TestEscapeByEveryWay(t *testing.T) {
 				c := newCell(t, h, who)
 				victim(t, &f, filepath.Join(c.TaskDir().Local, "intruder"), uid)
 				judge(t, c.run(t, d, &f), leastAttacks)
-				judge(t, c.beside(t, d, &f), leastAttacks)
+				for _, tty := range []bool{false, true} {
+					judge(t, c.beside(t, d, &f, tty), leastAttacks)
+				}
 			})
 		}
 	}
@@ -360,8 +362,8 @@ func (c *cell) run(t *testing.T, d drivers.Driver, f *facts) string {
 	return finish()
 }
 
-// beside lets the intruder be a command that somebody runs inside of a task.
-func (c *cell) beside(t *testing.T, d drivers.Driver, f *facts) string {
+// beside lets the intruder be a command that somebody runs inside of a task, with or without a terminal.
+func (c *cell) beside(t *testing.T, d drivers.Driver, f *facts, tty bool) string {
 	t.Helper()
 	finish := c.start(t, d, f, "")
 	defer finish()
@@ -372,10 +374,10 @@ func (c *cell) beside(t *testing.T, d drivers.Driver, f *facts) string {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
-	if r, err := ex.Exec(ctx, c.ID, drivers.ExecRequest{Command: []string{"/local/intruder"}, Stdout: &out, Stderr: io.Discard}); err != nil || r.ExitCode != 0 {
+	if r, err := ex.Exec(ctx, c.ID, drivers.ExecRequest{Command: []string{"/local/intruder"}, TTY: tty, Stdout: &out, Stderr: io.Discard}); err != nil || r.ExitCode != 0 {
 		t.Errorf("%+v %v", r, err)
 	}
-	return out.String()
+	return strings.ReplaceAll(out.String(), "\r\n", "\n")
 }
 
 // TestEscapeInPlaceOfQEMU lets the intruder be what a guest has made of QEMU, before QEMU's own filter of system calls holds it: under the driver's walls
