@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -213,6 +214,59 @@ func TestEscapeSwapRace(t *testing.T) {
 		}
 	})
 	readers.Wait()
+	close(stop)
+	swapper.Wait()
+}
+
+// What stands in the place of a FIFO is not opened as one, whatever it is and however fast it changes.
+func TestEscapeFIFO(t *testing.T) {
+	dir, outside := tree(t)
+	r := root(t, dir)
+	path := filepath.Join(dir, "alloc/data/fifo")
+	change := []func() error{
+		func() error { return os.WriteFile(path+".new", []byte("hello"), 0o666) },
+		func() error { return os.Symlink(outside+"/shadow", path+".new") },
+		func() error { return os.Link(outside+"/shadow", path+".new") },
+		func() error { return os.Mkdir(path+".new", 0o777) },
+		func() error { return unix.Mkfifo(path+".new", 0o666) },
+	}
+	for i, make := range change[:len(change)-1] {
+		if err := make(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := r.OpenFIFO("alloc/data/fifo"); err == nil {
+			t.Errorf("%d was opened", i)
+			f.Close()
+		}
+		os.RemoveAll(path)
+	}
+	stop := make(chan struct{})
+	var swapper sync.WaitGroup
+	swapper.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			_ = change[i%len(change)]()
+			_ = os.Rename(path+".new", path)
+			_ = os.RemoveAll(path + ".new")
+		}
+	})
+	for range 3000 {
+		f, err := r.OpenFIFO("alloc/data/fifo")
+		if err != nil {
+			continue
+		}
+		if st, err := f.Stat(); err != nil || st.Mode()&fs.ModeNamedPipe == 0 {
+			t.Errorf("opened %v %v", st.Mode(), err)
+		}
+		f.Close()
+	}
 	close(stop)
 	swapper.Wait()
 }
