@@ -81,6 +81,74 @@ func TestPlugins(t *testing.T) {
 	run(t, "iptables", "-t", "nat", "-F")
 }
 
+// What others break of the devices of plugins is mended while tasks run, with the
+// address that they know.
+func TestPluginsAreMended(t *testing.T) {
+	needRoot(t)
+	n := newNode(t, withPlugins(t))
+	t.Cleanup(func() { run(t, "ip", "link", "del", "cni-lab") })
+	up := func(port int) (string, Pod) {
+		t.Helper()
+		id := uuid.NewString()
+		p, err := n.Up(t.Context(), Request{AllocID: id, Mode: "cni/lab", Hostname: "pod", Ports: []Port{portAt("192.0.2.10", port, 80)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id, p
+	}
+	a, first := up(8080)
+	serve(t, first, ":80", "first")
+	device := func() string {
+		t.Helper()
+		for name := range n.pods[a].record.CNI.Links {
+			if strings.HasPrefix(name, "veth") {
+				return name
+			}
+		}
+		t.Fatalf("no device of its own: %v", n.pods[a].record.CNI.Links)
+		return ""
+	}
+	for _, breakIt := range []func(){
+		func() { run(t, "ip", "link", "del", "cni-lab") },
+		func() { run(t, "ip", "link", "del", device()) },
+		func() { run(t, "ip", "link", "set", device(), "nomaster") },
+		func() { // another makes the bridge anew meanwhile
+			run(t, "ip", "link", "del", "cni-lab")
+			id, p := up(8081)
+			serve(t, p, ":80", "second")
+			answers(t, "second")(ask("192.0.2.10:8081"))
+			t.Cleanup(func() { n.over(id) })
+		},
+	} {
+		breakIt()
+		n.Reconcile(t.Context())
+		answers(t, "first")(ask("192.0.2.10:8080"))
+		if now := n.pods[a].record.Address; now != first.Address {
+			t.Errorf("%s became %s", first.Address, now)
+		}
+	}
+	was := device()
+	n.begin(t)
+	n.Reconcile(t.Context())
+	if device() != was {
+		t.Error("what stands was made anew")
+	}
+	answers(t, "first")(ask("192.0.2.10:8080"))
+}
+
+// A port that a stranger listens to is told, as with the bridge.
+func TestPluginsStrangersPort(t *testing.T) {
+	needRoot(t)
+	n := newNode(t, withPlugins(t))
+	if err := listen(t, "192.0.2.10:8089", "stranger"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := n.Up(t.Context(), Request{AllocID: uuid.NewString(), Mode: "cni/lab", Hostname: "pod", Ports: []Port{portAt("192.0.2.10", 8089, 80)}})
+	if err == nil || !strings.Contains(err.Error(), "taken by a process that is not serai's") {
+		t.Error(err)
+	}
+}
+
 func TestUnknownPluginNetwork(t *testing.T) {
 	needRoot(t)
 	n := newNode(t, func(c *Config) { c.CNIDir = t.TempDir() })

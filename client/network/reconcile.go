@@ -45,6 +45,7 @@ func (m *Manager) Reconcile(ctx context.Context) {
 	if m.concerned() {
 		err = errors.Join(err, m.mendBridge(ctx))
 	}
+	err = errors.Join(err, m.mendPlugins(ctx))
 	trouble := ""
 	if err != nil && ctx.Err() == nil {
 		trouble = err.Error()

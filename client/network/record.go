@@ -68,6 +68,9 @@ type CNI struct {
 	Args      map[string]string
 	Interface string
 	DNS       *drivers.DNS
+	// Links are the devices of the node that belong to it, each with that which it
+	// hangs on; empty: on none.
+	Links map[string]string `json:",omitempty"`
 }
 
 // clone is a copy whose fields can be changed.

@@ -138,7 +138,9 @@ type Call struct {
 	Namespace string // path; empty when it is gone
 	Interface string
 	Args      map[string]string
-	Ports     []Port
+	// Address is one that the container had: who gives out addresses is asked for it.
+	Address netip.Addr
+	Ports   []Port
 	// Path are the directories of plugins; Cache is where their results are kept.
 	Path  []string
 	Cache string
@@ -160,6 +162,8 @@ type Result struct {
 	Servers     []string
 	Searches    []string
 	Options     []string
+	// Links are the devices of the host that the plugins made or used.
+	Links []string
 }
 
 func (c *Call) prepare() (*libcni.CNIConfig, *libcni.NetworkConfigList, *libcni.RuntimeConf, error) {
@@ -173,6 +177,9 @@ func (c *Call) prepare() (*libcni.CNIConfig, *libcni.NetworkConfigList, *libcni.
 			return nil, nil, nil, fmt.Errorf("CNI network %q: argument %.100q must hold no semicolon and be one line", list.Name, k)
 		}
 		rt.Args = append(rt.Args, [2]string{k, v})
+	}
+	if _, set := c.Args["IP"]; c.Address.IsValid() && !set {
+		rt.Args = append(rt.Args, [2]string{"IP", c.Address.String()})
 	}
 	if len(c.Ports) > 0 {
 		rt.CapabilityArgs = map[string]any{"portMappings": c.Ports}
@@ -214,6 +221,11 @@ func summary(res *current.Result, fallback string) Result {
 	out := Result{Interface: fallback, Servers: res.DNS.Nameservers, Searches: res.DNS.Search, Options: res.DNS.Options}
 	if len(out.Searches) == 0 && res.DNS.Domain != "" {
 		out.Searches = []string{res.DNS.Domain}
+	}
+	for _, i := range res.Interfaces {
+		if i.Sandbox == "" {
+			out.Links = append(out.Links, i.Name)
+		}
 	}
 	named := false
 	for _, ip := range res.IPs {
