@@ -76,11 +76,22 @@ func processesOf(allocs []string) []int {
 	var out []int
 	for _, p := range procs {
 		pid, err := strconv.Atoi(p.Name())
-		if err == nil && belongs(pid, allocs) {
+		if err == nil && belongs(pid, allocs) && !ended(pid) {
 			out = append(out, pid)
 		}
 	}
 	return out
+}
+
+// ended says whether a process is over, and only waits for its parent to notice.
+func ended(pid int) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	// The name, in parentheses, may hold anything.
+	rest := text[bytes.LastIndexByte(text, ')')+1:]
+	return bytes.HasPrefix(rest, []byte(" Z")) || bytes.HasPrefix(rest, []byte(" X"))
 }
 
 func belongs(pid int, allocs []string) bool {

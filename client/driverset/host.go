@@ -267,6 +267,12 @@ func (h *host) reattach(ctx context.Context) (backend, error) {
 		h.logger.Info("driver plugin has been replaced: the new one takes over its tasks", "pid", c.PID(), "plugin", h.path)
 		return nil, c.Kill()
 	}
+	if !sameMounts(c.PID()) {
+		// A service manager may give each start of the agent mounts of its own. What is
+		// mounted for tasks from now on would not be there for that process.
+		h.logger.Info("the driver host of the earlier agent has another mount namespace: a new one takes over its tasks", "pid", c.PID())
+		return nil, c.Kill()
+	}
 	h.logger.Info("driver host found again", "pid", c.PID())
 	return process{c}, nil
 }
