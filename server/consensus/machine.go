@@ -19,6 +19,8 @@ type machine struct {
 	log   *slog.Logger
 	grown *growth
 	pace  *pace
+	// reached is told of what is committed, before it is applied.
+	reached func(index, term uint64)
 	// reconfigured is told when the list of servers has changed.
 	reconfigured func()
 	dead         error // the entry that could not be applied; only Raft's goroutine looks
@@ -36,6 +38,9 @@ func (m *machine) Apply(l *raft.Log) any { return m.ApplyBatch([]*raft.Log{l})[0
 // ApplyBatch applies entries that were committed together. After one that could
 // not be applied it applies no other: that one would be missing.
 func (m *machine) ApplyBatch(logs []*raft.Log) []any {
+	if n := len(logs); n > 0 && m.reached != nil {
+		m.reached(logs[n-1].Index, logs[n-1].Term)
+	}
 	out := make([]any, len(logs))
 	entries := make([]fsm.Entry, 0, len(logs))
 	places := make([]int, 0, len(logs))

@@ -15,6 +15,11 @@ type pipeline struct {
 	out   chan raft.AppendFuture
 	ended chan struct{}
 	end   func() error
+
+	commits  *commits
+	progress progress
+	wake     chan struct{}                            // inform has to look; has room for one
+	send     func(m *raft.AppendEntriesRequest) error // outside of the pipeline
 }
 
 // AppendEntriesPipeline opens a pipeline to a server.
@@ -23,17 +28,31 @@ func (t *transport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAd
 	if err != nil {
 		return nil, err
 	}
-	return newPipeline(p), nil
+	return newPipeline(p, &t.commits, func(m *raft.AppendEntriesRequest) error {
+		return t.NetworkTransport.AppendEntries(id, target, m, new(raft.AppendEntriesResponse))
+	}), nil
 }
 
-func newPipeline(of raft.AppendPipeline) *pipeline {
-	p := &pipeline{AppendPipeline: of, out: make(chan raft.AppendFuture), ended: make(chan struct{})}
+func newPipeline(of raft.AppendPipeline, c *commits, send func(*raft.AppendEntriesRequest) error) *pipeline {
+	p := &pipeline{
+		AppendPipeline: of, out: make(chan raft.AppendFuture), ended: make(chan struct{}),
+		commits: c, wake: make(chan struct{}, 1), send: send,
+	}
 	p.end = sync.OnceValue(func() error {
+		c.leave(p)
 		close(p.ended)
 		return of.Close()
 	})
+	c.join(p)
 	go p.relay()
+	go p.inform()
 	return p
+}
+
+// AppendEntries sends a message; its answer comes by the Consumer.
+func (p *pipeline) AppendEntries(m *raft.AppendEntriesRequest, answer *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
+	p.progress.sent(m)
+	return p.AppendPipeline.AppendEntries(m, answer)
 }
 
 // Consumer gives the answers.
@@ -46,12 +65,17 @@ func (p *pipeline) relay() {
 	for {
 		select {
 		case f := <-p.AppendPipeline.Consumer():
+			ok := f.Response().Success
+			if ok {
+				p.progress.answered(f.Request())
+				p.poke()
+			}
 			select {
 			case p.out <- f:
 			case <-p.ended:
 				return
 			}
-			if !f.Response().Success {
+			if !ok {
 				_ = p.end() // its sender is told by an error
 				return
 			}

@@ -32,6 +32,8 @@ type answered struct {
 	success bool
 }
 
+func (a answered) Request() *raft.AppendEntriesRequest { return &raft.AppendEntriesRequest{} }
+
 func (a answered) Response() *raft.AppendEntriesResponse {
 	return &raft.AppendEntriesResponse{Success: a.success}
 }
@@ -40,10 +42,10 @@ func (a answered) Response() *raft.AppendEntriesResponse {
 // answers then, and who sends must not wait for ever.
 func TestARefusalEndsThePipeline(t *testing.T) {
 	full := &fullPipeline{answers: make(chan raft.AppendFuture), closed: make(chan struct{})}
-	p := newPipeline(full)
+	p := newPipeline(full, &commits{}, nil)
 	sent := make(chan error, 1)
 	go func() {
-		_, err := p.AppendEntries(nil, nil)
+		_, err := p.AppendEntries(&raft.AppendEntriesRequest{}, nil)
 		sent <- err
 	}()
 	full.answers <- answered{success: true}

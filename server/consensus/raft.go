@@ -151,6 +151,9 @@ func start(cfg Config, s stores) (*Raft, error) {
 	}
 	grown, changed := newGrowth(), &watchers{}
 	m := &machine{fsm: cfg.FSM, fatal: cfg.Fatal, log: log, grown: grown, reconfigured: changed.tell, pace: s.pace}
+	if network != nil {
+		m.reached = network.commits.reached
+	}
 	r, err := launch(cfg, conf, m, s, trans)
 	if err != nil {
 		if network != nil {

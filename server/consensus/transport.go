@@ -40,6 +40,7 @@ type transport struct {
 	calls   chan raft.RPC
 	closed  chan struct{}
 	close   func() error
+	commits commits
 }
 
 func newTransport(layer StreamLayer, address string, locate func(string) string, log *slog.Logger) *transport {

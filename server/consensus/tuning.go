@@ -11,7 +11,7 @@ import (
 type timing struct {
 	election time.Duration // without a leader before one is elected, up to twice as long
 	lease    time.Duration // how long a leader leads on that hears from no majority
-	commit   time.Duration // how soon followers learn, without new entries, what is committed
+	commit   time.Duration // how soon followers learn, where no notice tells them, what is committed
 }
 
 // A server that is alone has nobody to wait for: its times only bound how soon
@@ -19,10 +19,11 @@ type timing struct {
 // silent is replaced within about two seconds (one whose process ends, at once:
 // see vigil), and a machine that stalls for half a second keeps its leadership.
 // Each follower is sent a message per commit time also when nothing happens, so
-// that one is longer than for a server alone.
+// that one is longer than for a server alone: what is committed is told apart
+// from it (see commits).
 var (
 	timingAlone   = timing{election: 10 * time.Millisecond, lease: 10 * time.Millisecond, commit: 5 * time.Millisecond}
-	timingCluster = timing{election: 800 * time.Millisecond, lease: 700 * time.Millisecond, commit: 20 * time.Millisecond}
+	timingCluster = timing{election: 800 * time.Millisecond, lease: 700 * time.Millisecond, commit: 50 * time.Millisecond}
 )
 
 func (c *Config) timing() timing {
