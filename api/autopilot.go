@@ -122,6 +122,17 @@ func (h ServerHealth) MarshalJSON() ([]byte, error) {
 	}{plain(h), h.LastContact.String()})
 }
 
+// ReadIndexRequest asks the leader how far it is; with Verify it asks a majority
+// first whether it still leads.
+type ReadIndexRequest struct {
+	Verify bool
+}
+
+// ReadIndex is the index of the last log entry in the leader's state.
+type ReadIndex struct {
+	Index uint64
+}
+
 // ServerStatusRequest asks a server who it is and how far. With Claim it asks
 // it as well to become part of the cluster that the asking server is about to
 // make of Servers.

@@ -30,12 +30,15 @@ type standing struct {
 	term atomic.Uint64
 
 	mu      sync.Mutex
-	changed chan struct{} // closed, and replaced, when term changes
-	lost    chan struct{} // closed while the leader is not heard
+	changed chan struct{}   // closed, and replaced, when term changes
+	lost    context.Context // done while the leader is not heard
+	lose    context.CancelFunc
 }
 
 func newStanding() *standing {
-	return &standing{changed: make(chan struct{}), lost: make(chan struct{})}
+	s := &standing{changed: make(chan struct{})}
+	s.lost, s.lose = context.WithCancel(context.Background())
+	return s
 }
 
 func (s *standing) set(term uint64) {
@@ -56,18 +59,20 @@ func (s *standing) next() <-chan struct{} {
 func (s *standing) heard(ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	closed := false
-	select {
-	case <-s.lost:
-		closed = true
-	default:
-	}
 	switch {
-	case ok && closed:
-		s.lost = make(chan struct{})
-	case !ok && !closed:
-		close(s.lost)
+	case !ok:
+		s.lose()
+	case s.lost.Err() != nil:
+		s.lost, s.lose = context.WithCancel(context.Background())
 	}
+}
+
+// alone gives a context that is done when the leader has not been heard for a
+// while.
+func (s *standing) alone() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
 }
 
 // leading says whether this server leads and may answer for the cluster.
@@ -137,11 +142,7 @@ type members struct{ *Server }
 
 func (m members) Peer(address string) node.Peer { return m.cfg.Peer(address) }
 
-func (m members) Lost() <-chan struct{} {
-	m.standing.mu.Lock()
-	defer m.standing.mu.Unlock()
-	return m.standing.lost
-}
+func (m members) Lost() <-chan struct{} { return m.standing.alone().Done() }
 
 // watchContact notes how long the leader has not been heard from.
 func (s *Server) watchContact(ctx context.Context) error {

@@ -25,7 +25,7 @@ func newClusterID() string { return uuid.NewString() }
 func (s *Server) Answers(op *api.Endpoint) bool { return s.endpoints.Answers(op) }
 
 // Handle runs an operation of the API's table; req points to its request type.
-// What is not asked for as stale is answered by the leader alone: elsewhere the
+// What is not asked for as stale is answered by the leader, or after CatchUp: elsewhere the
 // error is of kind api.ErrNoLeader, and Route says where to ask. With an error of
 // that kind nothing was done, for certain.
 func (s *Server) Handle(ctx context.Context, op *api.Endpoint, req any) (resp any, meta api.Meta, err error) {
@@ -33,6 +33,9 @@ func (s *Server) Handle(ctx context.Context, op *api.Endpoint, req any) (resp an
 	q := options(req)
 	if q.Stale && !q.Consistent {
 		return s.handleStale(ctx, op, req)
+	}
+	if up, ok := ctx.Value(caughtUpKey{}).(caughtUp); ok {
+		return s.handleCaughtUp(ctx, up, op, req, q)
 	}
 	if err := s.awaitReady(ctx); err != nil {
 		return nil, api.Meta{}, err

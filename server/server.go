@@ -114,9 +114,11 @@ type Server struct {
 
 	clusterMu sync.Mutex // held while the file of the cluster's ID is written
 
-	standing *standing
-	ready    chan struct{} // closed when it first leads or follows, and has caught up
-	fatal    chan error
+	standing   *standing
+	asks       asks          // for reads that this server answers as a follower
+	strictAsks asks          // the same, for those that are consistent
+	ready      chan struct{} // closed when it first leads or follows, and has caught up
+	fatal      chan error
 }
 
 // Open opens the store and the log. What is damaged is refused. The caller

@@ -231,6 +231,12 @@ func TestLeaderMayStop(t *testing.T) {
 	// still be read.
 	_, last := leaderAgent(t, followers)
 	next, _ := leaderAgent(t, followers)
+	index, _ := send(t, http.MethodGet, last[0].url("/v1/namespaces"), "")
+	waiting := make(chan string, 1)
+	go func() { // it must not be told that nothing has changed
+		resp, text := send(t, http.MethodGet, last[0].url("/v1/namespaces?wait=60s&index="+index.Header.Get("X-Nomad-Index")), "")
+		waiting <- fmt.Sprint(resp.StatusCode, " ", text)
+	}()
 	next.stop(t)
 	eventually(t, "the last server to lead no more", func() bool { return last[0].server.Leader() == "" })
 	resp, text := send(t, http.MethodPut, last[0].url("/v1/namespace"), `{"Name":"none"}`)
@@ -241,4 +247,43 @@ func TestLeaderMayStop(t *testing.T) {
 	if resp.StatusCode != http.StatusOK || !strings.Contains(text, "n1") || resp.Header.Get("X-Nomad-KnownLeader") != "false" || resp.Header.Get("X-Nomad-LastContact") == "0" {
 		t.Errorf("a stale read without a leader: %d %s %v", resp.StatusCode, text, resp.Header)
 	}
+	if text := <-waiting; !strings.HasPrefix(text, "500 ") || !strings.Contains(text, "No cluster leader") {
+		t.Errorf("a read that waited when the leader went: %s", text)
+	}
+}
+
+// TestFollowersAnswerReads: one that has asked the leader how far it is answers
+// from its own state, which then has what was written before.
+func TestFollowersAnswerReads(t *testing.T) {
+	all := startServers(t, 3)
+	leader, followers := leaderAgent(t, all)
+	if _, ok, err := leader.server.CatchUp(t.Context(), true); ok || err != nil {
+		t.Errorf("the leader asks itself: %t, %v", ok, err)
+	}
+	for i := range 20 {
+		name := fmt.Sprint("n", i)
+		if resp, text := send(t, http.MethodPut, leader.url("/v1/namespace"), fmt.Sprintf(`{"Name":%q}`, name)); resp.StatusCode != http.StatusOK {
+			t.Fatal(resp.StatusCode, text)
+		}
+		for _, s := range followers {
+			for _, consistent := range []bool{false, true} {
+				ctx, ok, err := s.server.CatchUp(t.Context(), consistent)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !ok {
+					continue // it is slow today: the leader is asked
+				}
+				req := &api.NameRequest{Name: name}
+				req.Consistent = consistent
+				if _, meta, err := s.server.Handle(ctx, api.NamespaceRead.Endpoint, req); err != nil || !meta.KnownLeader || meta.LastContact != 0 {
+					t.Errorf("%s of %s: %+v, %v", name, s.cfg.Name, meta, err)
+				}
+			}
+		}
+	}
+	eventually(t, "followers that are in time", func() bool {
+		_, ok, err := followers[0].server.CatchUp(t.Context(), true)
+		return ok && err == nil
+	})
 }

@@ -44,13 +44,13 @@ type readOrder struct {
 	CA      string
 }
 
-// readKinds are the ways to read: from the follower's own state; the leader's
-// answer, which the follower passes on; and that after the leader has asked a
-// majority whether it still leads.
+// readKinds are the ways to read: from the follower's own state as it is; after the
+// leader has said how far it is; and after it has asked a majority first whether it
+// still leads.
 var readKinds = []struct{ key, query, what string }{
 	{"stale", "stale", "stale: its own state"},
-	{"default", "", "default: passed on to the leader"},
-	{"consistent", "consistent", "consistent: passed on, the leader asks a majority"},
+	{"default", "", "default: after the leader has said how far it is"},
+	{"consistent", "consistent", "consistent: the same, and the leader asks a majority"},
 }
 
 func (c *clusterRun) startReaders(ctx context.Context, followers []*member) (*readers, error) {

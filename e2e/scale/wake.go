@@ -21,9 +21,8 @@ const (
 )
 
 // wake measures how soon blocking queries, a third at each server, answer after
-// a change, counted from when the change is sent. It does so for queries that the
-// leader answers, through whomever they come, and for those that each server
-// answers itself.
+// a change, counted from when the change is sent. It does so for queries whose
+// answer must be as new as the leader's, and for stale ones.
 func (c *clusterRun) wake(ctx context.Context) error {
 	tr := &http.Transport{TLSClientConfig: c.t.http.Transport.(*http.Transport).TLSClientConfig.Clone(), MaxIdleConnsPerHost: waiters, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
 	defer tr.CloseIdleConnections()
@@ -32,7 +31,7 @@ func (c *clusterRun) wake(ctx context.Context) error {
 		return err
 	}
 	for _, kind := range []struct{ key, query, what string }{
-		{"wake", "", "answered by the leader"}, {"wake_stale", "&stale", "answered by each server itself"},
+		{"wake", "", "as new as the leader's state"}, {"wake_stale", "&stale", "stale"},
 	} {
 		c.report.say("%d blocking queries, %s", waiters, kind.what)
 		var all []float64

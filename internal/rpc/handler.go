@@ -93,6 +93,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		if h.servers != nil {
 			return answer(r.Context(), w, body, h.servers.Deadlines)
 		}
+	case pathIndex:
+		if h.servers != nil {
+			return answer(r.Context(), w, body, h.servers.ReadIndex)
+		}
 	case pathBeats:
 		return answer(r.Context(), w, body, h.heartbeats)
 	case pathResolve:

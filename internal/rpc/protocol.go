@@ -20,6 +20,7 @@ const (
 	pathHeartbeat = Prefix + "node/heartbeat"
 	pathStatus    = Prefix + "server/status"    // between servers
 	pathDeadlines = Prefix + "server/deadlines" // from the leader to the others
+	pathIndex     = Prefix + "server/index"     // from a server to the leader
 	pathBeats     = Prefix + "node/heartbeats"  // from a server to the leader
 	pathUpdate    = Prefix + "node/update"
 	pathUpdates   = Prefix + "node/updates" // from a server to the leader
@@ -41,6 +42,7 @@ var roles = map[string][]tlsx.Role{
 	pathHeartbeat: {tlsx.RoleClient, tlsx.RoleServer},
 	pathStatus:    {tlsx.RoleServer},
 	pathDeadlines: {tlsx.RoleServer},
+	pathIndex:     {tlsx.RoleServer},
 	pathBeats:     {tlsx.RoleServer},
 	pathUpdate:    {tlsx.RoleClient, tlsx.RoleServer},
 	pathUpdates:   {tlsx.RoleServer},

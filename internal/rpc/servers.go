@@ -12,6 +12,8 @@ type Servers interface {
 	Status(ctx context.Context, req *api.ServerStatusRequest) (*api.ServerStatus, error)
 	// Deadlines takes over how long the leader would still wait for nodes.
 	Deadlines(ctx context.Context, d *api.NodeDeadlines) (*api.NodeDeadlines, error)
+	// ReadIndex says how far the leader is.
+	ReadIndex(ctx context.Context, req *api.ReadIndexRequest) (*api.ReadIndex, error)
 	// ServerAddresses lists where clients reach the servers, host:port.
 	ServerAddresses() []string
 }
@@ -45,4 +47,9 @@ func (c *Client) Deadlines(ctx context.Context, d *api.NodeDeadlines) error {
 // Status asks the server at an address who it is and how far.
 func (c *Client) Status(ctx context.Context, address string, req *api.ServerStatusRequest) (*api.ServerStatus, error) {
 	return call[api.ServerStatus](ctx, c.At(address), pathStatus, req)
+}
+
+// ReadIndex asks the leader how far it is.
+func (c *Client) ReadIndex(ctx context.Context, req *api.ReadIndexRequest) (*api.ReadIndex, error) {
+	return call[api.ReadIndex](ctx, c, pathIndex, req)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -19,6 +20,9 @@ type machine struct {
 	log   *slog.Logger
 	grown *growth
 	pace  *pace
+	// back is the index that the state of a follower has to get to when that of
+	// this server went back, see Raft.ReadIndex.
+	back atomic.Uint64
 	// reached is told of what is committed, before it is applied.
 	reached func(index, term uint64)
 	// reconfigured is told when the list of servers has changed.
@@ -88,8 +92,14 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 // Restore replaces the state by that of a snapshot, whole or not at all.
 func (m *machine) Restore(r io.ReadCloser) error {
 	defer r.Close()
+	old, before := m.fsm.Store().View().Index(), m.back.Load()
+	m.back.Store(max(old+1, before))
 	if err := m.fsm.Store().Restore(r); err != nil {
+		m.back.Store(before)
 		return fmt.Errorf("restore snapshot: %w", err)
+	}
+	if m.fsm.Store().View().Index() > old {
+		m.back.Store(before)
 	}
 	m.reconfigured()
 	return nil

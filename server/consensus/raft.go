@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -87,7 +88,8 @@ type Raft struct {
 	log    *slog.Logger
 	cfg    Config
 	stores stores
-	close  func() error // does it once
+	back   *atomic.Uint64 // see ReadIndex
+	close  func() error   // does it once
 
 	gate    sync.RWMutex // guards closing, and flying against Close
 	closing bool         // nothing new is handed to Raft
@@ -162,7 +164,7 @@ func start(cfg Config, s stores) (*Raft, error) {
 		return nil, err
 	}
 	out := &Raft{
-		raft: r, fsm: cfg.FSM, log: log, cfg: cfg, stores: s, changed: changed,
+		raft: r, fsm: cfg.FSM, log: log, cfg: cfg, stores: s, changed: changed, back: &m.back,
 		closed: make(chan struct{}), compacted: make(chan struct{}), observed: make(chan struct{}), watched: make(chan struct{}),
 	}
 	out.close = sync.OnceValue(out.shutdown)

@@ -68,6 +68,30 @@ func TestSnapshotOfAnotherCluster(t *testing.T) {
 
 // TestBombIsRefused feeds a small file that unpacks to gigabytes, with all its
 // checksums right as far as it is read.
+// TestAStateThatWentBackIsNotMistaken: after an old state was brought back, what
+// other servers had before is not as far as this one, although its index is greater.
+func TestAStateThatWentBackIsNotMistaken(t *testing.T) {
+	r := cluster(t, "one")
+	saved := save(t, r)
+	for _, name := range []string{"a", "b", "c"} {
+		putNamespace(t, r, name)
+	}
+	before := r.fsm.Store().View().Index()
+	if r.ReadIndex() != before {
+		t.Errorf("read index %d, the state's is %d", r.ReadIndex(), before)
+	}
+	if _, err := r.Restore(context.Background(), bytes.NewReader(saved), false); err != nil {
+		t.Fatal(err)
+	}
+	if r.ReadIndex() <= before {
+		t.Errorf("read index %d after the state went back, others may have got to %d", r.ReadIndex(), before)
+	}
+	putNamespace(t, r, "d")
+	if now := r.fsm.Store().View().Index(); r.ReadIndex() != now || now <= before {
+		t.Errorf("read index %d after the next command, the state's is %d", r.ReadIndex(), now)
+	}
+}
+
 func TestBombIsRefused(t *testing.T) {
 	var b bytes.Buffer
 	var packed bytes.Buffer

@@ -33,6 +33,12 @@ func (r *Raft) LastIndex() uint64 { return r.raft.LastIndex() }
 // AppliedIndex returns the index of the last log entry that was applied.
 func (r *Raft) AppliedIndex() uint64 { return r.raft.AppliedIndex() }
 
+// ReadIndex returns the index that another server's state has to get to before it
+// holds all that this one's holds. It is that of the state, but where an operator
+// has brought back one from before: then what others have must not pass for it, and
+// no state will do that comes before the next command.
+func (r *Raft) ReadIndex() uint64 { return max(r.fsm.Store().View().Index(), r.back.Load()) }
+
 // CommitIndex returns the index of the last log entry that is known to be
 // committed; 0 before this server has heard of one.
 func (r *Raft) CommitIndex() uint64 { return r.raft.CommitIndex() }

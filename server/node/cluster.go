@@ -30,6 +30,8 @@ type Peer interface {
 	UpdateMany(ctx context.Context, reqs []*api.AllocUpdateRequest) ([]error, error)
 	// Deadlines tells the server for how long nodes are still waited for.
 	Deadlines(ctx context.Context, d *api.NodeDeadlines) error
+	// ReadIndex asks the leader how far it is.
+	ReadIndex(ctx context.Context, req *api.ReadIndexRequest) (*api.ReadIndex, error)
 }
 
 // alone is a cluster of one.

@@ -33,6 +33,10 @@ type Server interface {
 	// Route waits for a leader, for a bounded time, and gives its address; empty:
 	// it is this server.
 	Route(ctx context.Context) (address string, err error)
+	// CatchUp has a server that does not lead know all that the leader knows, so
+	// that Handle can answer a read there, with the context that it gives; not ok:
+	// the read is for the leader.
+	CatchUp(ctx context.Context, consistent bool) (_ context.Context, ok bool, err error)
 	// Address is where other servers reach this one.
 	Address() string
 	Peers() []string
@@ -207,8 +211,14 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) err
 	if err := a.operatorsOnly(r, op); err != nil {
 		return err
 	}
-	if done, err := a.forward(w, r, match); done || err != nil {
+	r, here, err := a.catchUp(r, op)
+	if err != nil {
 		return err
+	}
+	if !here {
+		if done, err := a.forward(w, r, match); done || err != nil {
+			return err
+		}
 	}
 	req := reflect.New(op.Request).Interface()
 	var body io.Reader
@@ -220,7 +230,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) err
 		}
 		_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout))
 	}
-	err := api.DecodeRequest(req, match.Value, r.URL.Query(), body)
+	err = api.DecodeRequest(req, match.Value, r.URL.Query(), body)
 	// From here on a read only waits for the caller to go away.
 	_ = deadlines.SetReadDeadline(time.Time{})
 	if err != nil {

@@ -23,10 +23,25 @@ type fakeServer struct {
 	Cluster
 	handle func(op *api.Endpoint, req any) (any, api.Meta, error)
 	events chan *api.Events
+	// catchUp says whether this server may answer a read; nil: it leads.
+	catchUp func(consistent bool) (bool, error)
 }
 
+func (f *fakeServer) CatchUp(ctx context.Context, consistent bool) (context.Context, bool, error) {
+	if f.catchUp == nil {
+		return ctx, false, nil
+	}
+	ok, err := f.catchUp(consistent)
+	return context.WithValue(ctx, caught{}, ok), ok, err
+}
+
+type caught struct{}
+
 func (f *fakeServer) Answers(op *api.Endpoint) bool { return op != api.JobPlan.Endpoint }
-func (f *fakeServer) Handle(_ context.Context, op *api.Endpoint, req any) (any, api.Meta, error) {
+func (f *fakeServer) Handle(ctx context.Context, op *api.Endpoint, req any) (any, api.Meta, error) {
+	if up, _ := ctx.Value(caught{}).(bool); f.catchUp != nil {
+		return up, api.Meta{Index: 1}, nil
+	}
 	return f.handle(op, req)
 }
 func (f *fakeServer) Leader() string                                           { return "127.0.0.1:4647" }

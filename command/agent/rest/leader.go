@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -38,8 +39,24 @@ func needsLeader(r *http.Request, op *api.Endpoint) bool {
 // ?consistent.
 func stale(r *http.Request) bool {
 	q := r.URL.Query()
-	on := func(name string) bool { return q.Has(name) && q.Get(name) != "false" && q.Get(name) != "0" }
-	return on("stale") && !on("consistent")
+	return on(q, "stale") && !on(q, "consistent")
+}
+
+func on(q url.Values, name string) bool {
+	return q.Has(name) && q.Get(name) != "false" && q.Get(name) != "0"
+}
+
+// catchUp has this server get as far as the leader, where a read is for the leader
+// and all that is needed for the answer is in the state: then it is answered here.
+func (a *API) catchUp(r *http.Request, op *api.Endpoint) (_ *http.Request, here bool, err error) {
+	if a.Peer == nil || a.Server == nil || op.Kind != api.Read || a.checkedHere(op) || stale(r) {
+		return r, false, nil
+	}
+	ctx, here, err := a.Server.CatchUp(r.Context(), on(r.URL.Query(), "consistent"))
+	if !here {
+		return r, false, err
+	}
+	return r.WithContext(ctx), true, nil
 }
 
 // forwardToLeader passes a request on that this server may not answer.
