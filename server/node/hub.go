@@ -16,7 +16,9 @@ type hub struct {
 
 	pace pace
 
-	mu      sync.Mutex
+	// mu is held while the changes of a commit are handed out: a message has all of
+	// them or none, so that a node is not given what has no room before what leaves.
+	mu      sync.RWMutex
 	streams map[string]map[*stream]struct{} // by node
 }
 
@@ -158,6 +160,7 @@ func (s *stream) signal() {
 // made after s.mu is free again: whoever hands out changes waits for it with all
 // streams behind him.
 func (s *stream) take(h *hub, nodeID string) *api.NodeSync {
+	h.mu.RLock()
 	s.mu.Lock()
 	s.later = false
 	if s.full {
@@ -166,18 +169,21 @@ func (s *stream) take(h *hub, nodeID string) *api.NodeSync {
 		v, have := h.store.View(), s.have
 		s.base, s.have = v.Index(), nil
 		s.mu.Unlock()
+		h.mu.RUnlock()
 		if len(have) > 0 {
 			return resumed(v, nodeID, have)
 		}
 		return whole(v, nodeID)
 	}
-	changed, index := s.changed, s.index
-	if len(changed) == 0 {
-		s.mu.Unlock()
-		return nil
+	changed, index, none := s.changed, s.index, len(s.changed) == 0
+	if !none {
+		s.changed = s.spare
 	}
-	s.changed = s.spare
 	s.mu.Unlock()
+	h.mu.RUnlock()
+	if none {
+		return nil // changed is still the stream's
+	}
 	m := &api.NodeSync{Index: index}
 	for id, a := range changed {
 		if a == nil {

@@ -1,9 +1,49 @@
 package node
 
 import (
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/seraihq/serai/api"
+	"github.com/seraihq/serai/server/state"
 )
+
+// TestMessagesHoldWholeCommits: what comes and what makes room for it go together,
+// whenever the stream looks.
+func TestMessagesHoldWholeCommits(t *testing.T) {
+	h := newHub(state.New())
+	s := h.open("n", nil)
+	s.take(h, "n")
+	const commits = 200
+	var over sync.WaitGroup
+	over.Go(func() {
+		for i := range uint64(commits) {
+			c := &state.Commit{Index: i + 1}
+			change := func(id, node string) {
+				c.Changes = append(c.Changes, state.Change{Table: state.TableAllocations, New: &api.Allocation{ID: id, NodeID: node}})
+			}
+			change("comes", "n")
+			for range 2000 {
+				change("x", "other")
+			}
+			change("goes", "n")
+			h.commit(c)
+		}
+	})
+	ended := make(chan struct{})
+	go func() { over.Wait(); close(ended) }()
+	for last := false; !last; {
+		select {
+		case <-ended:
+			last = true
+		default:
+		}
+		if m := s.take(h, "n"); m != nil && len(m.Allocs) != 2 {
+			t.Fatalf("a message has %d of the two changes of a commit", len(m.Allocs))
+		}
+	}
+}
 
 // TestPaceFollowsWhatIsDue: few messages do not wait, however many streams there
 // are; many wait in turn, and time in which none went is not saved for ever.
