@@ -86,7 +86,7 @@ func startConfigured(t *testing.T, cfg *config.Agent) *serverAgent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &serverAgent{done: make(chan error, 1), Agent: &Agent{cfg: cfg, options: Options{Stdout: io.Discard}, logs: l, logger: l.logger, reloaded: cfg}}
+	s := &serverAgent{done: make(chan error, 1), Agent: &Agent{inward: newInward(), cfg: cfg, options: Options{Stdout: io.Discard}, logs: l, logger: l.logger, reloaded: cfg}}
 	if err := s.open(); err != nil {
 		t.Fatal(err)
 	}
