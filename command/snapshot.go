@@ -83,7 +83,7 @@ func snapshotRestore() *cli.Command {
 			}
 			body, err := api.Send(ctx, s.client, api.SnapshotRestore, &api.SnapshotRestoreRequest{Force: force}, f)
 			if err != nil {
-				return fmt.Errorf("restore the snapshot: %w", err)
+				return err
 			}
 			defer body.Close()
 			_, _ = io.Copy(io.Discard, body)
