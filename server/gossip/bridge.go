@@ -33,7 +33,10 @@ func (b bridge) Write(line []byte) (int, error) {
 	if _, rest, found := strings.Cut(text, "] "); found {
 		text = rest
 	}
-	pass, left := b.sieve.pass(text, time.Now())
+	pass, left := true, 0
+	if level > slog.LevelDebug {
+		pass, left = b.sieve.pass(text, time.Now())
+	}
 	if left > 0 {
 		b.log.Info("many lines of gossip were alike: most are left out", "left_out", left, "like", firstWords(text))
 	}
