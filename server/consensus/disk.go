@@ -14,9 +14,6 @@ import (
 	"github.com/seraihq/serai/server/consensus/wal"
 )
 
-// cachedEntries is how many of the newest entries are kept in memory.
-const cachedEntries = 512
-
 // openDisk opens and checks what a server keeps on disk, restores the newest
 // snapshot, and does what an operator has left word of.
 func openDisk(cfg *Config) (stores, error) {
@@ -83,10 +80,7 @@ func openSnapshots(cfg *Config, log *wal.Log, stable *stable) (stores, error) {
 		out = slog.New(slog.DiscardHandler)
 	}
 	took := &pace{}
-	cache, err := raft.NewLogCache(cachedEntries, logStore{log: log, pace: took, out: out.With("component", "raft"), fatal: cfg.stop})
-	if err != nil {
-		return stores{}, err
-	}
+	cache := &logCache{logStore: logStore{log: log, pace: took, out: out.With("component", "raft"), fatal: cfg.stop}}
 	return stores{pace: took, logs: cache, stable: stable, snapshots: snapshots, closer: closers{log, stable}}, nil
 }
 
