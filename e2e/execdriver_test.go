@@ -70,6 +70,33 @@ func TestExecOutOfMemoryIsTold(t *testing.T) {
 	}
 }
 
+// TestProcessLimitIsTold: a task that comes to the limit of its processes sees calls that fail; its events say why.
+func TestProcessLimitIsTold(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	a := shared(t)
+	id := a.jobID(t)
+	a.register(t, oneGroup(id, "batch", noRestart, `
+task "t" {
+  driver = "exec"
+  config {
+    command    = "/bin/sh"
+    args       = ["-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 100 & done; exit 3"]
+    pids_limit = 10
+  }
+}`))
+	s := a.waitOne(t, id, "failed")
+	eventually(t, "the limit to be told", func() (bool, string) {
+		all := fmt.Sprint(events(a.alloc(t, s.ID), "t"))
+		for _, e := range a.alloc(t, s.ID).TaskStates["t"].Events {
+			if strings.Contains(e.DisplayMessage, "limit of 10 processes") {
+				return true, ""
+			}
+		}
+		return false, all
+	})
+}
+
 func TestExecStopsTheWholeTree(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -2,22 +2,27 @@ package task
 
 import (
 	"context"
+	"time"
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/internal/pause"
 )
 
-// listen records what the driver tells about a start, such as how far its image is, until the returned function is called. A driver that cannot be
-// heard starts the task all the same.
-func (r *Runner) listen(ctx context.Context, id string) (stop func()) {
-	source, ok := drivers.EventSourceOf(r.driver)
+// lastWords is how long the driver may take to tell why a task has ended by itself, beside how.
+const lastWords = 100 * time.Millisecond
+
+// listen records what the driver tells about a task, such as how far its image is or that a limit was reached, until the returned function is called.
+// A driver that cannot be heard (false) runs the task all the same.
+func (r *Runner) listen(ctx context.Context, d drivers.Driver, id string) (stop func(), heard bool) {
+	source, ok := drivers.EventSourceOf(d)
 	if !ok {
-		return func() {}
+		return func() {}, false
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	news, err := source.Events(ctx)
 	if err != nil {
-		return cancel
+		return cancel, false
 	}
 	done := make(chan struct{})
 	go func() {
@@ -29,5 +34,16 @@ func (r *Runner) listen(ctx context.Context, id string) (stop func()) {
 			}
 		}
 	}()
-	return func() { cancel(); <-done }
+	return func() { cancel(); <-done }, true
+}
+
+// attend waits for the exit and listens to the driver meanwhile.
+func (r *Runner) attend(ctx context.Context, d drivers.Driver, id string) (drivers.ExitResult, error) {
+	stop, heard := r.listen(ctx, d, id)
+	defer stop()
+	exit, err := d.Wait(ctx, id)
+	if heard && err == nil && exit.Signal == 0 && exit.ExitCode != 0 {
+		pause.For(ctx, lastWords)
+	}
+	return exit, err
 }

@@ -75,7 +75,8 @@ func (r *Runner) start() {
 				return outcome(StartDone, err)
 			}
 		}
-		defer r.listen(ctx, in.ID)()
+		hushed, _ := r.listen(ctx, r.driver, in.ID)
+		defer hushed()
 		failpoint.Kill("task:starting")
 		handle, err := r.begin(ctx, steps.TaskConfig(in), from)
 		failpoint.Kill("task:started")
@@ -103,7 +104,7 @@ func (r *Runner) watch(id string) func(context.Context) *Event {
 		for ctx.Err() == nil {
 			var exit drivers.ExitResult
 			if err == nil {
-				exit, err = d.Wait(ctx, id)
+				exit, err = r.attend(ctx, d, id)
 			}
 			if err == nil {
 				failpoint.Kill("task:exited")
