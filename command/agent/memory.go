@@ -23,7 +23,7 @@ const (
 	quietFresh = 64 << 20
 	// shrinkEvery is how many looks there are between two times that all is given
 	// back, which is a collection and the memory's way back from the kernel.
-	shrinkEvery = 15
+	shrinkEvery = 5
 	// ownCollections is how soon those have happened that a new percentage and
 	// memory that is given back make necessary.
 	ownCollections = time.Second

@@ -30,11 +30,11 @@ func TestMemoryFollowsTheLoad(t *testing.T) {
 		{1 << 20, quietCPU + 1, 384, false}, // it gets little done, and not for want of work
 		{0, 0, 384, false},
 		{0, 0, 384, false},
-		{0, quietCPU, quietPercent, false}, // lean, but memory was given back a moment ago
-		{0, 0, quietPercent, false},
-		{0, 0, quietPercent, false},
-		{0, 0, quietPercent, false},
-		{0, 0, quietPercent, false},
+		{0, quietCPU, quietPercent, true},
+		{0, quietCPU + 1, 384, false},
+		{0, 0, 384, false},
+		{0, 0, 384, false},
+		{0, 0, quietPercent, false}, // lean, but memory was given back a moment ago
 		{0, 0, quietPercent, true},
 		{0, 0, quietPercent, false},
 		{0, quietCPU + 1, 384, false},

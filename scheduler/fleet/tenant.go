@@ -59,6 +59,9 @@ func (f *Fleet) tenancy(old, new *api.Allocation) {
 		row = f.newRow(new.NodeID)
 	}
 	u := f.usageOf(new.AllocatedResources)
+	if list := f.tenants[row]; len(list) == cap(list) { // append would double it, and there is one for each allocation
+		f.tenants[row] = append(make([]tenant, 0, len(list)+len(list)/8+2), list...)
+	}
 	f.tenants[row] = append(f.tenants[row], tenant{new, clamp(u.CPU), clamp(u.Memory), clamp(u.Disk)})
 }
 
