@@ -18,6 +18,9 @@ func kind(what string, err error) error {
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
 		return &fault{api.ErrNoLeader, what, err}
 	}
+	if errors.Is(err, raft.ErrLeadershipLost) {
+		err = fmt.Errorf("%w; nobody knows yet whether it was done: look before you ask again", err)
+	}
 	return &fault{api.ErrUnavailable, what, err}
 }
 

@@ -3,7 +3,6 @@ package rest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,13 +13,12 @@ import (
 	"github.com/seraihq/serai/command/agent/listen"
 )
 
-// harmlessTwice are the writes that may be done twice: what they set is the same
-// after the second time. They are sent again when the leader dies over them.
+// harmlessTwice are the writes that may be done twice, also when something else was
+// done in between: they ask for work and set nothing. They are sent again when the
+// leader dies over them. What sets something is not, although it would be the same
+// after the second time: what somebody else has set since would be taken back.
 var harmlessTwice = []*api.Endpoint{
-	api.JobsRegister.Endpoint, api.JobUpdate.Endpoint, api.JobStable.Endpoint, api.JobEvaluate.Endpoint, api.JobScale.Endpoint, api.AllocationStop.Endpoint,
-	api.NamespaceUpsert.Endpoint, api.NamespaceWrite.Endpoint, api.NodePoolUpsert.Endpoint, api.NodePoolWrite.Endpoint,
-	api.NodeEligibility.Endpoint, api.NodeDrain.Endpoint, api.NodeEvaluate.Endpoint,
-	api.ACLPolicyWrite.Endpoint, api.SystemGC.Endpoint, api.SystemReconcileSummaries.Endpoint,
+	api.JobEvaluate.Endpoint, api.AllocationStop.Endpoint, api.NodeEvaluate.Endpoint, api.SystemGC.Endpoint, api.SystemReconcileSummaries.Endpoint,
 }
 
 // twiceKey is in the context of requests that may be done twice.
@@ -41,7 +39,7 @@ func keepBody(r *http.Request, op *api.Endpoint) (*http.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read request body: %w", err)
 	}
-	r = r.WithContext(context.WithValue(r.Context(), twiceKey{}, twice && !insists(body, op)))
+	r = r.WithContext(context.WithValue(r.Context(), twiceKey{}, twice))
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	r.Body, _ = r.GetBody()
 	return r, nil
@@ -61,18 +59,4 @@ func again(r *http.Request) *http.Request {
 func harmless(r *http.Request) bool {
 	twice, _ := r.Context().Value(twiceKey{}).(bool)
 	return twice
-}
-
-// insists says whether a request is for one index of what it changes: it would be
-// refused the second time. So would one that nobody can read.
-func insists(body []byte, op *api.Endpoint) bool {
-	var on struct {
-		EnforceIndex   bool
-		JobModifyIndex uint64
-	}
-	err := json.NewDecoder(bytes.NewReader(body)).Decode(&on)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return true
-	}
-	return on.EnforceIndex || op == api.JobScale.Endpoint && on.JobModifyIndex != 0
 }

@@ -21,13 +21,12 @@ func TestWhatIsSentAgain(t *testing.T) {
 		want         bool
 	}{
 		"a read":                           {"GET", "", api.JobsList.Endpoint, died, true},
-		"a registration":                   {"PUT", `{"Job":{}}`, api.JobsRegister.Endpoint, died, true},
-		"a registration with an index":     {"PUT", `{"Job":{},"EnforceIndex":true,"JobModifyIndex":7}`, api.JobsRegister.Endpoint, died, false},
-		"a body that is not JSON":          {"PUT", `{`, api.JobsRegister.Endpoint, died, false},
+		"a registration":                   {"PUT", `{"Job":{}}`, api.JobsRegister.Endpoint, died, false},
+		"a registration that reached none": {"PUT", `{"Job":{}}`, api.JobsRegister.Endpoint, tlsx.ErrUnreached, true},
+		"a namespace":                      {"PUT", `{"Name":"n"}`, api.NamespaceWrite.Endpoint, died, false},
 		"a dispatch":                       {"PUT", `{}`, api.JobDispatch.Endpoint, died, false},
 		"a dispatch that reached nobody":   {"PUT", `{}`, api.JobDispatch.Endpoint, tlsx.ErrUnreached, true},
-		"a count":                          {"PUT", `{"Count":3}`, api.JobScale.Endpoint, died, true},
-		"a count for one index":            {"PUT", `{"Count":3,"JobModifyIndex":7}`, api.JobScale.Endpoint, died, false},
+		"a count":                          {"PUT", `{"Count":3}`, api.JobScale.Endpoint, died, false},
 		"an action without a body":         {"PUT", ``, api.SystemGC.Endpoint, died, true},
 		"a deregistration the leader died": {"DELETE", ``, api.JobDeregister.Endpoint, died, false},
 	} {

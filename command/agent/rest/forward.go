@@ -14,6 +14,7 @@ import (
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/command/agent/listen"
+	"github.com/seraihq/serai/internal/tlsx"
 )
 
 // hopsHeader counts the agents that have passed a request on: from a client to
@@ -74,11 +75,19 @@ func (a *API) proxy(whom string, rewrite func(r *httputil.ProxyRequest), answere
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if !errors.Is(err, api.ErrNoLeader) {
-				err = api.Errorf(api.ErrUnavailable, "%s cannot be reached: %v", whom, err)
+				err = api.Errorf(api.ErrUnavailable, "%s cannot be reached: %v%s", whom, err, doubt(r, err))
 			}
 			a.fail(w, r, err)
 		},
 	}
+}
+
+// doubt is what to say of a request that was on its way when the connection broke.
+func doubt(r *http.Request, err error) string {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || errors.Is(err, tlsx.ErrUnreached) {
+		return ""
+	}
+	return "; nobody knows whether the request was carried out: look before you send it again"
 }
 
 // hops reads the count; less than none would let a request go round for ever.

@@ -22,13 +22,14 @@ func TestWriteLastsOverAnElection(t *testing.T) {
 		first              error
 		times, status      int
 	}{
-		"nothing was done":                {"PUT", "/v1/job/j/dispatch", `{}`, lost, 2, 200},
-		"it may have been done twice":     {"PUT", "/v1/jobs", `{"Job":{"ID":"j"}}`, unknown, 2, 200},
-		"it must not be done twice":       {"PUT", "/v1/job/j/dispatch", `{}`, unknown, 1, 503},
-		"it is for one index":             {"PUT", "/v1/jobs", `{"Job":{"ID":"j"},"EnforceIndex":true}`, unknown, 1, 503},
-		"a read":                          {"GET", "/v1/jobs", ``, lost, 2, 200},
-		"a stale read answers for itself": {"GET", "/v1/jobs?stale", ``, lost, 1, 500},
-		"another error":                   {"PUT", "/v1/jobs", `{"Job":{"ID":"j"}}`, api.Errorf(api.ErrConflict, "no"), 1, 409},
+		"nothing was done":                   {"PUT", "/v1/job/j/dispatch", `{}`, lost, 2, 200},
+		"it may be done twice":               {"PUT", "/v1/job/j/evaluate", `{"JobID":"j"}`, unknown, 2, 200},
+		"it would take back what others set": {"PUT", "/v1/jobs", `{"Job":{"ID":"j"}}`, unknown, 1, 503},
+		"it must not be done twice":          {"PUT", "/v1/job/j/dispatch", `{}`, unknown, 1, 503},
+		"it is for one index":                {"PUT", "/v1/jobs", `{"Job":{"ID":"j"},"EnforceIndex":true}`, unknown, 1, 503},
+		"a read":                             {"GET", "/v1/jobs", ``, lost, 2, 200},
+		"a stale read answers for itself":    {"GET", "/v1/jobs?stale", ``, lost, 1, 500},
+		"another error":                      {"PUT", "/v1/jobs", `{"Job":{"ID":"j"}}`, api.Errorf(api.ErrConflict, "no"), 1, 409},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0
