@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"reflect"
 	"runtime/debug"
 	"strings"
@@ -123,11 +124,12 @@ const (
 // API is the HTTP API of an agent.
 type API struct {
 	Config
-	router  *api.Router
-	proxies proxies
-	values  map[*api.Endpoint]valueHandler
-	streams map[*api.Endpoint]streamHandler
-	guesses guesses
+	router      *api.Router
+	proxies     proxies
+	values      map[*api.Endpoint]valueHandler
+	streams     map[*api.Endpoint]streamHandler
+	guesses     guesses
+	bodyTimeout time.Duration
 }
 
 // valueHandler answers with one value.
@@ -142,6 +144,7 @@ func New(c Config) *API {
 	a := &API{
 		Config: c, router: api.NewRouter(api.Endpoints),
 		values: map[*api.Endpoint]valueHandler{}, streams: map[*api.Endpoint]streamHandler{},
+		bodyTimeout: bodyTimeout,
 	}
 	a.Logger = c.Logger.With("component", "http")
 	if a.UI == nil {
@@ -228,9 +231,12 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) err
 		if !op.RawBody() {
 			body = listen.JSONDepth(r.Body, listen.MaxJSONDepth)
 		}
-		_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout))
+		_ = deadlines.SetReadDeadline(time.Now().Add(a.bodyTimeout))
 	}
 	err = api.DecodeRequest(req, match.Value, r.URL.Query(), body)
+	if late := a.late(w, err); late != nil {
+		return late
+	}
 	// From here on a read only waits for the caller to go away.
 	_ = deadlines.SetReadDeadline(time.Time{})
 	if err != nil {
@@ -263,6 +269,22 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, match api.Match) err
 	return writeValue(w, r, resp)
 }
 
+// late gives the refusal of a request whose body has not come in time; nil: that
+// is not what err is about. The deadline stays over and the connection ends, or
+// net/http would read on, for the next request, as slowly as the caller likes.
+func (a *API) late(w http.ResponseWriter, err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	w.Header().Set("Connection", "close")
+	return lateError{api.Errorf(api.ErrInvalid, "the request's body has not come within %s", a.bodyTimeout)}
+}
+
+// lateError marks what is told although net/http gives the request up with its body.
+type lateError struct{ error }
+
+func (e lateError) Unwrap() error { return e.error }
+
 // answer has an operation answered by whoever can.
 func (a *API) answer(ctx context.Context, op *api.Endpoint, req any) (any, api.Meta, error) {
 	if h, ok := a.values[op]; ok {
@@ -282,7 +304,7 @@ func (a *API) answer(ctx context.Context, op *api.Endpoint, req any) (any, api.M
 // was given up is answered as well: it may be this agent that stops, and what is
 // not answered would be sent as a success.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
+	if _, late := err.(lateError); r.Context().Err() != nil && !late {
 		err = api.Errorf(api.ErrUnavailable, "this agent is stopping, and nobody knows yet whether the request was carried out: ask another one")
 	}
 	status := api.Status(err)

@@ -162,8 +162,11 @@ func (a *API) lasting(w http.ResponseWriter, r *http.Request, match api.Match) e
 		return a.serve(w, r, match)
 	}
 	deadlines := http.NewResponseController(w)
-	_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout))
+	_ = deadlines.SetReadDeadline(time.Now().Add(a.bodyTimeout))
 	r, err := keepBody(r, op)
+	if late := a.late(w, err); late != nil {
+		return late
+	}
 	_ = deadlines.SetReadDeadline(time.Time{})
 	if err != nil {
 		return err
