@@ -15,10 +15,8 @@ const retryLead = time.Second
 // when ctx ends, and belongs to one caller.
 func (r *Raft) Lead(ctx context.Context, lead func(context.Context) error) error {
 	changes := r.raft.LeaderCh()
-	if !r.Leader() {
-		if err := r.awaitLeadership(ctx, changes); err != nil {
-			return err
-		}
+	if err := r.awaitLeadership(ctx, changes); err != nil {
+		return err
 	}
 	for {
 		term, cancel := context.WithCancel(ctx)
@@ -68,7 +66,7 @@ func (r *Raft) pause(ctx context.Context) {
 }
 
 func (r *Raft) awaitLeadership(ctx context.Context, changes <-chan bool) error {
-	for !r.Leader() {
+	for !r.Leader() || r.isClosing() { // Raft is the leader's for a moment after it was told to end
 		select {
 		case <-changes:
 		case <-ctx.Done():
@@ -76,4 +74,10 @@ func (r *Raft) awaitLeadership(ctx context.Context, changes <-chan bool) error {
 		}
 	}
 	return ctx.Err()
+}
+
+func (r *Raft) isClosing() bool {
+	r.gate.RLock()
+	defer r.gate.RUnlock()
+	return r.closing
 }

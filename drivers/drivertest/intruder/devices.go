@@ -22,6 +22,9 @@ func deviceAttacks() []attack {
 				if e.IsDir() || slices.Contains(usual, e.Name()) {
 					return ""
 				}
+				if own := e.Name() == ".serai-stdout" || e.Name() == ".serai-stderr"; own && e.Type() == os.ModeNamedPipe {
+					return "" // the task's own output, where tasks can be restored from checkpoints
+				}
 				return opens(unix.O_RDONLY)("/dev/" + e.Name())
 			})
 		}},
