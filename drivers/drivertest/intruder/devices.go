@@ -22,8 +22,8 @@ func deviceAttacks() []attack {
 				if e.IsDir() || slices.Contains(usual, e.Name()) {
 					return ""
 				}
-				if own := e.Name() == ".serai-stdout" || e.Name() == ".serai-stderr"; own && e.Type() == os.ModeNamedPipe {
-					return "" // the task's own output, where tasks can be restored from checkpoints
+				if isOwnOutput("/dev/" + e.Name()) {
+					return ""
 				}
 				return opens(unix.O_RDONLY)("/dev/" + e.Name())
 			})
@@ -78,4 +78,14 @@ func device(f *facts, kind, major, minor uint32) string {
 		}
 		return ""
 	})
+}
+
+// isOwnOutput says whether a path is a pipe of the task's own output, which is
+// there where tasks can be restored from checkpoints.
+func isOwnOutput(path string) bool {
+	if path != "/dev/.serai-stdout" && path != "/dev/.serai-stderr" {
+		return false
+	}
+	info, err := os.Lstat(path) // what is mounted, which the folder does not tell
+	return err == nil && info.Mode().Type() == os.ModeNamedPipe
 }
