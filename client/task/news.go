@@ -6,10 +6,9 @@ import (
 
 	"github.com/seraihq/serai/api"
 	"github.com/seraihq/serai/drivers"
-	"github.com/seraihq/serai/internal/pause"
 )
 
-// lastWords is how long the driver may take to tell why a task has ended by itself, beside how.
+// lastWords is how long the driver is still heard when a task has ended by itself: it may tell why.
 const lastWords = 100 * time.Millisecond
 
 // listen records what the driver tells about a task, such as how far its image is or that a limit was reached, until the returned function is called.
@@ -37,13 +36,14 @@ func (r *Runner) listen(ctx context.Context, d drivers.Driver, id string) (stop 
 	return func() { cancel(); <-done }, true
 }
 
-// attend waits for the exit and listens to the driver meanwhile.
+// attend waits for the exit and listens to the driver meanwhile, and for a moment more: how a task ended is not kept back for why.
 func (r *Runner) attend(ctx context.Context, d drivers.Driver, id string) (drivers.ExitResult, error) {
-	stop, heard := r.listen(ctx, d, id)
-	defer stop()
+	hushed, heard := r.listen(context.WithoutCancel(ctx), d, id)
 	exit, err := d.Wait(ctx, id)
 	if heard && err == nil && exit.Signal == 0 && exit.ExitCode != 0 {
-		pause.For(ctx, lastWords)
+		time.AfterFunc(lastWords, hushed)
+	} else {
+		hushed()
 	}
 	return exit, err
 }
