@@ -75,10 +75,14 @@ func leading(t *testing.T, servers []*agent) (leader *agent, followers []*agent)
 func sleepers(t *testing.T, through *agent, id string, count int) {
 	t.Helper()
 	task := map[string]any{"Name": "t", "Driver": "raw_exec", "Config": map[string]any{"command": "/bin/sleep", "args": []string{"1000"}}, "Resources": map[string]any{"CPU": 20, "MemoryMB": 16}}
-	r := through.do(t, http.MethodPut, "/v1/jobs", map[string]any{"Job": map[string]any{
+	body := map[string]any{"Job": map[string]any{
 		"ID": id, "Name": id, "Type": "service", "Datacenters": []string{"dc1"},
 		"TaskGroups": []any{map[string]any{"Name": "g", "Count": count, "Tasks": []any{task}}},
-	}})
+	}}
+	r := through.do(t, http.MethodPut, "/v1/jobs", body)
+	if r.status == http.StatusServiceUnavailable && strings.Contains(string(r.body), "nobody knows") { // the leader died over it
+		r = through.do(t, http.MethodPut, "/v1/jobs", body)
+	}
 	if r.status != http.StatusOK || r.header.Get("X-Nomad-Index") == "" {
 		t.Fatalf("register through %s: %d %s", through.Mark, r.status, r.body)
 	}
