@@ -86,7 +86,11 @@ func put(ctx context.Context, to *agent, path, body string) error {
 		return err
 	}
 	defer resp.Body.Close()
-	if answer, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && unclear(resp.StatusCode, answer) { // the next time the connection to the dead leader is gone
+		return put(ctx, to, path, body)
+	}
+	if err != nil || resp.StatusCode != http.StatusOK {
 		return errors.Join(err, fmt.Errorf("%s: %s: %s", path, resp.Status, answer))
 	}
 	return nil

@@ -80,12 +80,18 @@ func sleepers(t *testing.T, through *agent, id string, count int) {
 		"TaskGroups": []any{map[string]any{"Name": "g", "Count": count, "Tasks": []any{task}}},
 	}}
 	r := through.do(t, http.MethodPut, "/v1/jobs", body)
-	if r.status == http.StatusServiceUnavailable && strings.Contains(string(r.body), "nobody knows") { // the leader died over it
+	if unclear(r.status, r.body) {
 		r = through.do(t, http.MethodPut, "/v1/jobs", body)
 	}
 	if r.status != http.StatusOK || r.header.Get("X-Nomad-Index") == "" {
 		t.Fatalf("register through %s: %d %s", through.Mark, r.status, r.body)
 	}
+}
+
+// unclear says whether the leader died over a write, so that nobody knows whether
+// it was done: whoever may do it twice sends it again.
+func unclear[T string | []byte](status int, body T) bool {
+	return status == http.StatusServiceUnavailable && strings.Contains(string(body), "nobody knows")
 }
 
 // runsOn waits until the job's allocations run, as a server tells.

@@ -23,32 +23,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seraihq/serai/drivers"
+	"github.com/seraihq/serai/drivers/drivertest/intruder/brief"
 	"github.com/seraihq/serai/drivers/internal/contain"
 	"github.com/seraihq/serai/drivers/internal/landlock"
 	"github.com/seraihq/serai/internal/cgroup"
 	"github.com/seraihq/serai/internal/imagefile"
 )
 
-// secretText is what the intruder looks for; see intruder/main.go.
-const secretText = "what no task may see"
+const secretText = brief.Secret
 
-// facts are what the intruder is told; see intruder/main.go.
-type facts struct {
-	Secret       string
-	Victim       int
-	Marker       string
-	Key          int
-	Queue, Shm   string
-	Abstract     string
-	Port         int
-	Major, Minor uint32
-	Suid, Fcap   []string
-	Dir          string
-	HostRoot     bool
-	Capabilities uint64
-	Control      bool
-	Without      []string
-}
+type facts = brief.Facts
 
 // defaultCapabilities are those of a task of root whose job says nothing about them.
 const defaultCapabilities = 0xa80405fb

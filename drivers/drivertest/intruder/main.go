@@ -6,39 +6,13 @@ import (
 	"os"
 	"runtime"
 	"slices"
+
+	"github.com/seraihq/serai/drivers/drivertest/intruder/brief"
 )
 
-// secretText is in what belongs to others: a file of the node, another task's memory and environment.
-const secretText = "what no task may see"
+const secretText = brief.Secret
 
-// facts are what the test has put on the node.
-type facts struct {
-	// Secret is a file of the node with secretText in it, readable by everybody there.
-	Secret string
-	// Victim is a process of the node, by its number there, that runs as the same user; Marker is in its command line.
-	Victim int
-	Marker string
-	// Key is that of the node's shared memory, queue and semaphore; Queue a message queue's name, Shm a file in /dev/shm.
-	Key        int
-	Queue, Shm string
-	// Abstract and Port are where a process of the node listens.
-	Abstract string
-	Port     int
-	// Disk is the device with the node's files.
-	Major, Minor uint32
-	// Suid and Fcap are copies of this program with the right to change the user, and with file capabilities.
-	Suid, Fcap []string
-	// Dir is a directory that the intruder may write to; it lies on the node's disk.
-	Dir string
-	// HostRoot: the programs and files outside of the task's directories are the node's own.
-	HostRoot bool
-	// Capabilities are all that the task may have, as a mask.
-	Capabilities uint64
-	// Control: nothing holds the intruder, which shows what its attacks can reach.
-	Control bool
-	// Without names groups of attacks that are left out, because they are not what this confinement is about.
-	Without []string
-}
+type facts = brief.Facts
 
 // attack is one way out. try says what was reached, or nothing.
 type attack struct {
